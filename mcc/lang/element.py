@@ -1,0 +1,238 @@
+"""`@element`: what an element declares, collected once per class; instances carry parameters and state."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import linecache
+import sys
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, dataclass_transform, overload
+
+from mcc.diag import CompileError, Diagnostic, Span
+from mcc.lang.classes import Cls
+from mcc.lang.node import Node
+from mcc.lang.session import Session
+
+C = TypeVar("C")
+F = TypeVar("F", bound=Callable[..., Any])
+
+HANDLERS = ("new_session", "process_packet", "process_batch", "release", "on_timer")
+"""Handlers by name. A method marked `@on(port=, cls=)` is a process_packet for one input port."""
+
+
+@dataclass(frozen=True)
+class Handler:
+    """One handler of an element class. `port`: the input it serves (0 unless `@on` says otherwise)."""
+
+    name: str
+    func: Callable[..., Any]
+    role: str
+    port: int = 0
+    cls: Cls | None = None
+
+
+@dataclass(frozen=True)
+class Param:
+    """A constructor parameter: class-level annotated field, in order. `default` is MISSING where there is none."""
+
+    name: str
+    annotation: Any
+    default: Any
+
+
+MISSING: Any = object()
+
+
+@dataclass(frozen=True)
+class ElemType:
+    """What the decorator collected. `others`: what happens on a plain link to a packet outside the class:
+    "pass" (it goes by, to output 0) or "drop". `every`: seconds between calls of on_timer, 0: never."""
+
+    name: str
+    python: type
+    session: Session | None
+    cls: Cls | None
+    scratch: type | None
+    conn: type | None
+    ports: tuple[int, int]
+    others: str
+    every: float
+    params: tuple[Param, ...]
+    handlers: tuple[Handler, ...]
+    span: Span
+
+    def handler(self, role: str, port: int = 0) -> Handler | None:
+        return next((h for h in self.handlers if h.role == role and h.port == port), None)
+
+
+def fail(span: Span, message: str, hint: str = "") -> typing.NoReturn:
+    """Raise the one error of a declaration."""
+    raise CompileError((Diagnostic("error", span, message, hint),))
+
+
+def caller_span(depth: int = 2) -> Span:
+    """Where the user's code called: the innermost frame outside this package, with its columns."""
+    frame = sys._getframe(depth)
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(("mcc.lang", "dataclasses")):
+        frame = frame.f_back
+    pos = next((p for i, p in enumerate(frame.f_code.co_positions()) if i == frame.f_lasti // 2), None)
+    line, end_line, col, end_col = pos or (frame.f_lineno, None, None, None)
+    return _chars(Span(frame.f_code.co_filename, line or frame.f_lineno, col or 0, end_line or 0, end_col or 0))
+
+
+def _chars(span: Span) -> Span:
+    """co_positions counts UTF-8 bytes; spans count characters."""
+    def at(line: int, col: int) -> int:
+        return len(linecache.getline(span.file, line).encode()[:col].decode(errors="ignore"))
+    return Span(span.file, span.line, at(span.line, span.col), span.end_line, at(span.end_line, span.end_col))
+
+
+def class_span(c: type) -> Span:
+    """The `class NAME` line of a class (its name is underlined); falls back to the whole file."""
+    try:
+        file = inspect.getsourcefile(c) or "?"
+        tree = ast.parse("".join(linecache.getlines(file)))
+    except (TypeError, OSError, SyntaxError):
+        return Span(getattr(c, "__module__", "?"), 0)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and node.name == c.__qualname__.rpartition(".")[2]:
+            text = linecache.getline(file, node.lineno)
+            col = text.find(node.name, node.col_offset)
+            return Span(file, node.lineno, col, node.lineno, col + len(node.name))
+    return Span(file, 1)
+
+
+class Element(Node):
+    """Base class of elements. Subclasses are decorated with `@element`; instances are nodes of a chain.
+
+    Class-level annotated fields are the constructor's parameters. `setup(self)` is ordinary Python, run once an
+    instance: what it stores in `self` is state (Table, HashMap, Counter, ...) or a build-time constant.
+    """
+
+    __mcc_elem__: ElemType
+
+    def setup(self) -> None:
+        """Override to build tables and state."""
+
+
+def _collect_params(c: type) -> tuple[Param, ...]:
+    out: dict[str, Param] = {}
+    for base in reversed(c.__mro__):
+        if base in (object, Element, Node) or not issubclass(base, Element):
+            continue
+        hints = typing.get_type_hints(base, include_extras=True)
+        for name in inspect.get_annotations(base):
+            if not name.startswith("_"):
+                out[name] = Param(name, hints[name], getattr(base, name, MISSING))
+    return tuple(out.values())
+
+
+def _collect_handlers(c: type) -> tuple[Handler, ...]:
+    found: list[Handler] = []
+    for name, f in inspect.getmembers(c, inspect.isfunction):
+        mark = getattr(f, "__mcc_on__", None)
+        if mark is not None:
+            found.append(Handler(name, f, "process_packet", mark[0], mark[1]))
+        elif name in HANDLERS:
+            found.append(Handler(name, f, name))
+    order = {h: i for i, h in enumerate(HANDLERS)}
+    return tuple(sorted(found, key=lambda h: (order[h.role], h.port)))
+
+
+def _make_init(params: tuple[Param, ...]) -> Callable[..., None]:
+    def __init__(self: Element, *args: Any, **kw: Any) -> None:
+        Node.__init__(self, caller_span())
+        names = [p.name for p in params]
+        shown = f"{type(self).__name__}({', '.join(names)})"
+        if len(args) > len(names):
+            fail(self.span, f"{type(self).__name__} takes {len(names)} arguments, {len(args)} given", shown)
+        given = dict(zip(names, args, strict=False))
+        for k, v in kw.items():
+            if k not in names or k in given:
+                fail(self.span, f"{type(self).__name__} has no parameter {k!r}" if k not in names
+                     else f"{k!r} is given twice", shown)
+            given[k] = v
+        for p in params:
+            if p.name not in given and p.default is MISSING:
+                fail(self.span, f"{type(self).__name__} needs a value for {p.name!r}", shown)
+            setattr(self, p.name, given.get(p.name, p.default))
+        self.setup()
+    return __init__
+
+
+def _check_declaration(t: ElemType) -> None:
+    for what, s in (("scratch", t.scratch), ("conn", t.conn)):
+        if s is not None and "__mcc_struct__" not in vars(s):
+            fail(t.span, f"{what}= of {t.name} wants a class decorated with @struct")
+        if s is not None and t.session is None:
+            fail(t.span, f"{t.name} declares {what}= but no session=", "state is kept per session: say which, "
+                 "such as session=TCP4")
+    if t.conn is not None and t.session is not None and not t.session.bidirectional:
+        fail(t.span, f"{t.name} declares conn=, but its session is not bidirectional",
+             "conn= is shared by both directions; use scratch=, or Session(..., bidirectional=True)")
+    if t.others not in ("pass", "drop"):
+        fail(t.span, f"others={t.others!r} of {t.name} is neither 'pass' nor 'drop'")
+    if t.handler("process_packet") and t.handler("process_batch"):
+        fail(t.span, f"{t.name} has both process_packet and process_batch", "keep one of them")
+    if not t.handlers:
+        fail(t.span, f"{t.name} has no handler", "write process_packet(self, pkt) or process_batch(self, batch)")
+    if t.handler("on_timer") and not t.every:
+        fail(t.span, f"{t.name} has on_timer, but no every=", "say how often: @element(every=1.0)")
+    if t.handler("new_session") and t.session is None:
+        fail(t.span, f"{t.name} has new_session, but no session=")
+    for h in t.handlers:
+        if h.port >= t.ports[0]:
+            fail(t.span, f"{t.name}.{h.name} is for input {h.port}, but the element has {t.ports[0]}",
+                 f"declare ports=({h.port + 1}, {t.ports[1]})")
+
+
+@overload
+@dataclass_transform(field_specifiers=(), kw_only_default=False)
+def element(c: type[C], /) -> type[C]: ...
+
+
+@overload
+@dataclass_transform(field_specifiers=(), kw_only_default=False)
+def element(*, session: Session | None = None, cls: Cls | None = None, scratch: type | None = None,
+            conn: type | None = None, ports: tuple[int, int] = (1, 1), others: str = "pass", every: float = 0,
+            name: str = "") -> Callable[[type[C]], type[C]]: ...
+
+
+def element(c: Any = None, /, *, session: Session | None = None, cls: Cls | None = None, scratch: type | None = None,
+            conn: type | None = None, ports: tuple[int, int] = (1, 1), others: str = "pass", every: float = 0,
+            name: str = "") -> Any:
+    """Declare an element: which packets it wants, how they group into sessions, how much state it keeps (paper II).
+
+    cls: traffic class; session: grouping, each listed field is populate-from-packet; scratch: a @struct kept per
+    session and direction; conn: a @struct shared by both directions; ports: numbers of inputs and outputs;
+    others: "pass" or "drop" for packets outside the class on a plain link; every: seconds between on_timer calls.
+    Raises CompileError, with the class's place, for a declaration that cannot be right.
+    """
+    def wrap(k: type) -> type:
+        span = class_span(k)
+        if not issubclass(k, Element):
+            fail(span, f"{k.__name__} must derive from Element", f"class {k.__name__}(Element):")
+        t = ElemType(name or k.__name__, k, session, cls, scratch, conn, ports, others, every,
+                     _collect_params(k), _collect_handlers(k), span)
+        _check_declaration(t)
+        k.__mcc_elem__ = t
+        k.__init__ = _make_init(t.params)  # type: ignore[misc]
+        return k
+    return wrap(c) if c is not None else wrap
+
+
+def on(*, port: int, cls: Cls | None = None) -> Callable[[F], F]:
+    """Mark a method as the process_packet of input `port`; `cls` narrows what that input wants."""
+    def mark(f: F) -> F:
+        f.__mcc_on__ = (port, cls)  # type: ignore[attr-defined]
+        return f
+    return mark
+
+
+def inline(f: F) -> F:
+    """A helper function compiled into its callers; every argument and the result are annotated."""
+    f.__mcc_inline__ = True  # type: ignore[attr-defined]
+    return f

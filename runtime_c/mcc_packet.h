@@ -1,0 +1,79 @@
+/* A packet: one frame in one buffer, what the parser found in it, and what the chain decided.
+ *
+ *   | struct mcc_packet | headroom | frame (len bytes) ........ | tailroom |
+ *                                  ^ data
+ *
+ * Invariants: headroom before `data` belongs to the packet; data + len + tailroom is inside the buffer.
+ * A layer's offset (l3, l4) is meaningful only when its bit in `layers` is set, or as mcc_parse.h says.
+ */
+#ifndef MCC_PACKET_H
+#define MCC_PACKET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum mcc_link {           /* how the frame starts; the numbers are ours, not the capture's */
+    MCC_LINK_ETHERNET,    /* DLT_EN10MB */
+    MCC_LINK_RAW,         /* DLT_RAW and LINKTYPE_IPV4/IPV6: the IP header at 0 */
+    MCC_LINK_SLL,         /* DLT_LINUX_SLL: 16 bytes, protocol at 14 */
+    MCC_LINK_SLL2,        /* DLT_LINUX_SLL2: 20 bytes, protocol at 0 */
+    MCC_LINK_NULL,        /* DLT_NULL, DLT_LOOP: 4 bytes of address family in the writer's byte order, or network order */
+    MCC_LINK_OPAQUE,      /* anything else: no layer is ever found */
+};
+
+enum mcc_layer {          /* bits of mcc_packet.layers, in the order of mcc/protocols/headers.py LAYERS */
+    MCC_ETH = 1 << 0, MCC_VLAN = 1 << 1, MCC_ARP = 1 << 2, MCC_IP = 1 << 3, MCC_IP6 = 1 << 4,
+    MCC_TCP = 1 << 5, MCC_UDP = 1 << 6, MCC_ICMP = 1 << 7, MCC_ICMP6 = 1 << 8,
+};
+
+enum mcc_verdict {        /* >= 0: leave by that output of the element */
+    MCC_PASS = 0,
+    MCC_DROP = -1,        /* drop this packet (or batch) */
+    MCC_CLOSE = -2,       /* end the session, politely */
+    MCC_RESET = -3,       /* end the session at once */
+    MCC_PARKED = -4,      /* a HashMap keeps the packet */
+    MCC_FAULT = -5,       /* the handler hit a check the compiler could not prove */
+};
+
+enum mcc_fixup {          /* checksums that need mending when the packet leaves, see mcc_checksum.h */
+    MCC_FIX_IP = 1, MCC_FIX_L4 = 2,
+};
+
+struct mcc_packet {
+    uint8_t *data;        /* first byte of the frame; owned by this packet's buffer */
+    uint32_t len;         /* captured bytes at data */
+    uint32_t wire_len;    /* bytes it had on the wire, >= len */
+    uint64_t at;          /* time, ns since the epoch */
+    uint16_t etype;       /* EtherType behind all VLAN tags, host order; 0 where there is none */
+    uint16_t l3;          /* offset of the network header (behind all tags) */
+    uint16_t l4;          /* offset of the transport header */
+    uint16_t layers;      /* enum mcc_layer */
+    uint8_t vlans;        /* VLAN tags found, 0..MCC_MAX_VLANS */
+    uint8_t proto;        /* IP protocol or next header; 0xff and layers without IP: none */
+    uint8_t in_port;      /* index of the port it came in by */
+    uint8_t link;         /* enum mcc_link */
+    uint8_t fix;          /* enum mcc_fixup: which checksums the accumulated deltas apply to */
+    uint8_t frag;         /* 1: has a non-zero fragment offset; 2: more fragments follow */
+    int16_t verdict;      /* enum mcc_verdict of the last handler */
+    uint32_t ip_delta;    /* accumulated one's complement difference for the IPv4 header checksum */
+    uint32_t l4_delta;    /* the same for TCP, UDP, ICMP */
+    uint32_t next_hop;    /* IPv4 address to resolve, host order; 0: the destination */
+    uint32_t ip_end;      /* offset of the first byte behind the IP packet (padding follows), <= len */
+    uint32_t order;       /* arrival number inside a burst: output keeps this order */
+    uint16_t headroom;    /* free bytes before data */
+    uint16_t out_port;    /* index of the port it leaves by */
+    uint32_t room;        /* capacity of the buffer from data on */
+    uint32_t cookie;      /* of the port that owns the buffer */
+    struct mcc_packet *next; /* borrowed by whoever queues the packet */
+};
+
+enum { MCC_MAX_VLANS = 8, MCC_HEADROOM = 128 };
+
+static inline uint16_t mcc_be16(const uint8_t *p) { return (uint16_t)(p[0] << 8 | p[1]); }
+static inline uint32_t mcc_be32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+#endif
