@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
-import linecache
-import sys
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +12,7 @@ from mcc.diag import CompileError, Diagnostic, Span
 from mcc.lang.classes import Cls
 from mcc.lang.node import Node
 from mcc.lang.session import Session
+from mcc.lang.where import caller_span, class_span
 
 C = TypeVar("C")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -73,38 +71,6 @@ def fail(span: Span, message: str, hint: str = "") -> typing.NoReturn:
     raise CompileError((Diagnostic("error", span, message, hint),))
 
 
-def caller_span(depth: int = 2) -> Span:
-    """Where the user's code called: the innermost frame outside this package, with its columns."""
-    frame = sys._getframe(depth)
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith(("mcc.lang", "dataclasses")):
-        frame = frame.f_back
-    pos = next((p for i, p in enumerate(frame.f_code.co_positions()) if i == frame.f_lasti // 2), None)
-    line, end_line, col, end_col = pos or (frame.f_lineno, None, None, None)
-    return _chars(Span(frame.f_code.co_filename, line or frame.f_lineno, col or 0, end_line or 0, end_col or 0))
-
-
-def _chars(span: Span) -> Span:
-    """co_positions counts UTF-8 bytes; spans count characters."""
-    def at(line: int, col: int) -> int:
-        return len(linecache.getline(span.file, line).encode()[:col].decode(errors="ignore"))
-    return Span(span.file, span.line, at(span.line, span.col), span.end_line, at(span.end_line, span.end_col))
-
-
-def class_span(c: type) -> Span:
-    """The `class NAME` line of a class (its name is underlined); falls back to the whole file."""
-    try:
-        file = inspect.getsourcefile(c) or "?"
-        tree = ast.parse("".join(linecache.getlines(file)))
-    except (TypeError, OSError, SyntaxError):
-        return Span(getattr(c, "__module__", "?"), 0)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and node.name == c.__qualname__.rpartition(".")[2]:
-            text = linecache.getline(file, node.lineno)
-            col = text.find(node.name, node.col_offset)
-            return Span(file, node.lineno, col, node.lineno, col + len(node.name))
-    return Span(file, 1)
-
-
 class Element(Node):
     """Base class of elements. Subclasses are decorated with `@element`; instances are nodes of a chain.
 
@@ -144,7 +110,7 @@ def _collect_handlers(c: type) -> tuple[Handler, ...]:
 
 def _make_init(params: tuple[Param, ...]) -> Callable[..., None]:
     def __init__(self: Element, *args: Any, **kw: Any) -> None:
-        Node.__init__(self, caller_span())
+        Node.__init__(self, caller_span(1))
         names = [p.name for p in params]
         shown = f"{type(self).__name__}({', '.join(names)})"
         if len(args) > len(names):

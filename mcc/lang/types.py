@@ -1,12 +1,15 @@
 """Fixed-width integers, invariants and structs as users write them.
 
 To type checkers `u8 .. i64` are plain `int`; at run time they are classes that wrap (see mcc.reference for the
-arithmetic). `struct` turns an annotated class into a dataclass whose layout `struct_type` reads.
+arithmetic). `struct` turns an annotated class into one whose instances start with the declared defaults;
+`struct_fields` reads its layout.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import typing
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, dataclass_transform
 
 C = TypeVar("C")
@@ -53,19 +56,86 @@ class Len:
 
 
 class Array(Generic[T]):
-    """A fixed array in a struct: `last: Annotated[Array[u32], Len(8)]`. Items start at 0."""
+    """A fixed array in a struct: `last: Annotated[Array[u32], Len(8)]`. Items start at 0.
 
-    if TYPE_CHECKING:
+    An index outside 0 .. len - 1 (negative ones too) raises IndexError.
+    """
 
-        def __getitem__(self, i: int) -> T: ...
-        def __setitem__(self, i: int, v: T) -> None: ...
-        def __len__(self) -> int: ...
+    def __init__(self, items: list[T]) -> None:
+        self.items = items
+
+    def _at(self, i: int) -> int:
+        if not 0 <= i < len(self.items):
+            raise IndexError(i)
+        return int(i)
+
+    def __getitem__(self, i: int) -> T:
+        return self.items[self._at(i)]
+
+    def __setitem__(self, i: int, v: T) -> None:
+        self.items[self._at(i)] = v
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+MISSING: Any = object()
+"""`StructMember.default` of a field without a default."""
+
+
+@dataclasses.dataclass(frozen=True)
+class StructMember:
+    """One annotated field of a @struct class. `base`: the annotation without Annotated; `extras`: its metadata."""
+
+    name: str
+    base: Any
+    extras: tuple[Any, ...]
+    default: Any
+
+
+def split_annotation(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Annotated[T, a, b] -> (T, (a, b)); anything else -> (hint, ())."""
+    if typing.get_origin(hint) is typing.Annotated:
+        return hint.__origin__, hint.__metadata__
+    return hint, ()
+
+
+def struct_fields(c: type) -> tuple[StructMember, ...]:
+    """The fields of a @struct class, in order. Raises NameError where an annotation names nothing."""
+    found: dict[str, StructMember] = {}
+    hints = typing.get_type_hints(c, include_extras=True)
+    for base in reversed(c.__mro__):
+        for name in inspect.get_annotations(base):
+            found[name] = StructMember(name, *split_annotation(hints[name]), getattr(c, name, MISSING))
+    return tuple(found.values())
+
+
+def _start(m: StructMember) -> Any:
+    """The value a field starts with: its default in its own type; an array full of zeros (or of its default)."""
+    value = 0 if m.default is MISSING else m.default
+    if typing.get_origin(m.base) is Array or m.base is Array:
+        item = (typing.get_args(m.base) or (u64,))[0]
+        length = next((e.n for e in m.extras if isinstance(e, Len)), 0)
+        return Array([item(value)] * length)
+    return m.base(value) if isinstance(m.base, type) else value
 
 
 @dataclass_transform()
 def struct(c: type[C]) -> type[C]:
-    """Session state: a class of annotated integer fields with defaults. Read by the compiler by `struct_type`."""
+    """Session state: a class of annotated integer fields with defaults. `C()` has them, `C(port=1)` says another."""
+
+    def __init__(self: Any, **values: Any) -> None:
+        for m in struct_fields(c):
+            setattr(self, m.name, values.pop(m.name) if m.name in values else _start(m))
+        if values:
+            raise TypeError(f"{c.__name__} has no field {next(iter(values))!r}")
+
+    def __repr__(self: Any) -> str:
+        return f"{c.__name__}({', '.join(f'{m.name}={getattr(self, m.name)!r}' for m in struct_fields(c))})"
+
     c.__mcc_struct__ = True  # type: ignore[attr-defined]
+    c.__init__ = __init__  # type: ignore[misc]
+    c.__repr__ = __repr__  # type: ignore[assignment]
     return c
 
 

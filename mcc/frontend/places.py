@@ -1,0 +1,442 @@
+"""Names and attributes: locals, build-time values, session state, header fields, element state; reading and writing.
+
+    pkt.tcp.dport => (header pkt tcp dport)     s.port => (field scratch port)     self.turn.value => (state turn)
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from dataclasses import replace
+from enum import Enum
+from typing import Any
+
+from mcc.frontend.context import LITERAL, OBJECT, Context, Known, int_range, shown, suggest, type_words
+from mcc.frontend.convert import Convert
+from mcc.frontend.flow import place_of, written
+from mcc.frontend.intervals import Interval, meet
+from mcc.ir.element import CounterDecl, LiveDecl, MapDecl, PerCoreDecl, TableDecl
+from mcc.ir.func import (
+    BOOL,
+    I32,
+    PACKET,
+    U16,
+    U32,
+    U64,
+    ArrayType,
+    Attr,
+    Base,
+    Bin,
+    CounterAdd,
+    Expr,
+    Field,
+    Header,
+    IntType,
+    Local,
+    OptType,
+    OptValue,
+    StateRead,
+    Stmt,
+    Store,
+    StructField,
+    StructType,
+    TableLoad,
+    Type,
+    Unary,
+)
+from mcc.lang.ints import FixedInt
+from mcc.lang.state import Counter, HashMap, Live, PerCore, Ports, Table
+from mcc.protocols.headers import BY_LAYER, HeaderField, int_width
+
+PACKET_ATTRS: dict[str, Type] = {
+    "length": U32, "in_port": U16, "next_hop": U32, "at": U64,
+    **{f"is_{x}": BOOL for x in ("vlan", "arp", "ip", "ip6", "tcp", "udp", "icmp", "icmp6")},
+}
+FLOW_ATTRS: dict[str, Type] = {"to_server": BOOL, "to_client": BOOL, "is_new": BOOL}
+BATCH_ATTRS: dict[str, Type] = {"bytes": U32}
+METHODS = {
+    "packet": ("push_vlan", "pop_vlan"), "flow": ("reply_key", "set_timeout"), "batch": (),
+    Table: (), HashMap: ("get", "put", "delete", "park"), PerCore: ("value",), Live: ("value",), Counter: ("value",),
+    Ports: ("take", "give"),
+}
+_HIDDEN = {"span"}
+
+
+class Places(Convert):
+    # ---------------------------------------------------------- names
+
+    def name(self, node: ast.Name) -> Expr:
+        name = node.id
+        if name in self.poison:
+            from mcc.frontend.context import Mistake
+            raise Mistake
+        if name in self.loop_types and name not in self.packets:
+            return self.ranged(Local(self.loop_types[name], *int_range(self.loop_types[name]), self.span(node), name))
+        if name in self.names:
+            return self._local(node)
+        arg = self.args.get(name)
+        if arg is not None:
+            if arg.role != "value":
+                self.mistake(node, f"{name} is {type_words(arg.type)}: it is not a value", self._members_hint(name))
+            e: Expr = Local(arg.type, *self._declared_range(name, arg.type), self.span(node), name)
+            return self.ranged(e)
+        return self.known(self.lookup(node), node)
+
+    def _members_hint(self, name: str) -> str:
+        members = self._members(name)
+        return f"use its members: {', '.join(members[:6])}" if members else ""
+
+    def _members(self, name: str) -> list[str]:
+        arg = self.args.get(name)
+        if name in self.packets or (arg and arg.role == "packet"):
+            return [*PACKET_ATTRS, *BY_LAYER, *METHODS["packet"]]
+        if arg is None:
+            return []
+        struct = self.struct_of(arg.role)
+        if struct is not None:
+            return [f.name for f in struct.fields]
+        return {"flow": [*FLOW_ATTRS, *METHODS["flow"]], "batch": [*BATCH_ATTRS]}.get(arg.role, [])
+
+    def struct_of(self, role: str) -> StructType | None:
+        return {"scratch": self.unit.scratch, "peer": self.unit.scratch, "conn": self.unit.conn}.get(role)
+
+    def _declared_range(self, name: str, t: Type) -> Interval:
+        d = self.arg_types.get(name) or self.types.get(name)
+        return (0, d.below - 1) if d is not None and d.below else int_range(t)
+
+    def _local(self, node: ast.Name) -> Expr:
+        name = node.id
+        if name in self.packets:
+            self.mistake(node, f"{name} is the packet: it is not a value", self._members_hint(name))
+        if name not in self.env.assigned:
+            if name in self.loop_types or name not in self.first:
+                self.mistake(node, f"{name!r} has no value here", "a loop variable lives in its loop only"
+                             if name in self.loop_types else "assign it before it is read")
+            self.mistake(node, f"{name!r} has no value on some path to here", f"start with a value: {self._start(name)}",
+                         ((self.first[name], "it is assigned here"),))
+        t = self.types[name].type
+        e: Expr = Local(t, *self._declared_range(name, t), self.span(node), name)
+        if isinstance(t, OptType) and self.env.optional.get(name) is True:
+            r = self.env.ranges.get(("local", name), int_range(t.inner))
+            return OptValue(t.inner, *r, self.span(node), e)
+        return self.ranged(e)
+
+    def _start(self, name: str) -> str:
+        t = self.types[name].type if name in self.types else U32
+        return f"{name} = False" if t == BOOL else f"{name}: {t.name} = 0"
+
+    def lookup(self, node: ast.Name) -> Any:
+        """The build-time object that a free name means."""
+        scope = self.source.scope
+        if node.id in scope:
+            return scope[node.id]
+        if hasattr(builtins, node.id):
+            return getattr(builtins, node.id)
+        near = suggest(node.id, [*self.names, *self.args, *scope])
+        self.mistake(node, f"{node.id!r} is not defined", near)
+
+    def known(self, value: Any, node: ast.AST) -> Expr:
+        """A build-time value as an expression: bool and integer constants, else an object."""
+        if isinstance(value, bool):
+            return self.const(int(value), BOOL, node)
+        if isinstance(value, FixedInt):
+            return self.const(int(value), IntType(value.bits, value.signed), node)
+        if isinstance(value, int):
+            return self.const(int(value), LITERAL, node)
+        return Known(OBJECT, 0, 0, self.span(node), value)
+
+    def ranged(self, e: Expr) -> Expr:
+        """The place with the range that is known of it here."""
+        place = place_of(e)
+        r = self.env.ranges.get(place) if place else None
+        both = meet(r, (e.lo, e.hi)) if r else None
+        return replace(e, lo=both[0], hi=both[1]) if both else e
+
+    # ---------------------------------------------------------- attributes
+
+    def attribute(self, node: ast.Attribute) -> Expr:
+        base = node.value
+        if isinstance(base, ast.Name):
+            if base.id == "self" and "self" not in self.names:
+                return self._own(node)
+            role = self.role_of(base.id)
+            if role is not None:
+                return self.ranged(self._member(node, base.id, role))
+        if isinstance(base, ast.Attribute):
+            if isinstance(base.value, ast.Name):
+                if self.role_of(base.value.id) == "packet" and base.attr in BY_LAYER:
+                    return self._header(node, base.value.id, base.attr)
+                if base.value.id == "self" and base.attr in self.unit.state:
+                    return self._state_value(node, base)
+        value = self.expr(base)
+        if isinstance(value, Known):
+            return self._known_attribute(node, value)
+        self.mistake(node, f"{shown(base)} is {type_words(value.type)}: it has no attribute {node.attr!r}")
+
+    def role_of(self, name: str) -> str | None:
+        if name in self.packets:
+            return "packet"
+        arg = self.args.get(name)
+        return arg.role if arg is not None and arg.role != "value" else None
+
+    def _known_attribute(self, node: ast.Attribute, value: Known) -> Expr:
+        v = value.value
+        if isinstance(v, Enum) and node.attr in ("value", "name"):
+            return self.known(getattr(v, node.attr), node)
+        if not isinstance(v, (bytes, str, Enum)) and hasattr(v, node.attr):
+            return self.known(getattr(v, node.attr), node)
+        self.mistake(node, f"{shown(node.value)} has no attribute {node.attr!r} in handlers",
+                     suggest(node.attr, [a for a in dir(v) if not a.startswith("_")])
+                     if not isinstance(v, (bytes, str)) else "build-time text and bytes have len() and ==")
+
+    def own_value(self, node: ast.Attribute) -> Any:
+        """The object that self.NAME is."""
+        inst, name = self.unit.inst, node.attr
+        if name in vars(inst) and name not in _HIDDEN:
+            return vars(inst)[name]
+        if name not in _HIDDEN and not name.startswith("__") and hasattr(type(inst), name):
+            return getattr(type(inst), name)
+        names = [n for n in (*vars(inst), *vars(type(inst))) if not n.startswith("_") and n not in _HIDDEN]
+        self.mistake(node, f"{type(inst).__name__} has no attribute {name!r}",
+                     suggest(name, names, f"setup() or the class may define it; known: {', '.join(names[:8])}"))
+
+    def _own(self, node: ast.Attribute) -> Expr:
+        value = self.own_value(node)
+        if node.attr in self.unit.state:
+            self.mistake(node, f"self.{node.attr} is a {type(value).__name__}, not a value", _state_hint(node.attr, value))
+        return self.known(value, node)
+
+    def _state_value(self, node: ast.Attribute, base: ast.Attribute) -> Expr:
+        name, decl = base.attr, self.unit.state[base.attr]
+        if node.attr == "value":
+            if isinstance(decl, (PerCoreDecl, LiveDecl)):
+                e = StateRead(decl.type, decl.type.min, decl.type.max, self.span(node), name)
+                return e if isinstance(decl, LiveDecl) else self.ranged(e)
+            if isinstance(decl, CounterDecl):
+                return StateRead(U64, 0, U64.max, self.span(node), name)
+        kind = type(self.own_value(base))
+        self.mistake(node, f"a {kind.__name__} has no {node.attr!r} in handlers",
+                     suggest(node.attr, METHODS[kind], _state_hint(name, self.own_value(base))))
+
+    def _member(self, node: ast.Attribute, base: str, role: str) -> Expr:
+        struct = self.struct_of(role)
+        if struct is not None:
+            return self._field(node, struct, Base(role))
+        attrs = {"packet": PACKET_ATTRS, "flow": FLOW_ATTRS, "batch": BATCH_ATTRS}[role]
+        t = attrs.get(node.attr)
+        if t is None:
+            if role == "packet" and node.attr in BY_LAYER:
+                self.mistake(node, f"{shown(node)} is a header, not a value",
+                             f"its fields: {', '.join(BY_LAYER[node.attr])}")
+            if node.attr in METHODS[role]:
+                self.mistake(node, f"{shown(node)} is a method: call it")
+            known = [*attrs, *(BY_LAYER if role == "packet" else ()), *METHODS[role]]
+            self.mistake(node, f"the {role} has no attribute {node.attr!r}",
+                         suggest(node.attr, known, f"known: {', '.join(known)}"))
+        return Attr(t, *(int_range(t) if node.attr != "in_port" else (0, 255)), self.span(node), base, node.attr)
+
+    # ---------------------------------------------------------- session state
+
+    def _find(self, node: ast.Attribute, struct: StructType) -> StructField:
+        f = struct.field(node.attr)
+        if f is None:
+            names = [x.name for x in struct.fields]
+            self.mistake(node, f"{struct.name} has no field {node.attr!r}",
+                         suggest(node.attr, names, f"known fields: {', '.join(names)}"))
+        return f
+
+    def _field(self, node: ast.Attribute, struct: StructType, base: Base) -> Expr:
+        f = self._find(node, struct)
+        if isinstance(f.type, ArrayType):
+            self.mistake(node, f"{shown(node)} is an array of {f.type.length} {f.type.elem.name}",
+                         f"index it: {shown(node)}[i]")
+        if isinstance(node.ctx, ast.Load):
+            self.unit.read_fields.add((base, f.name))
+        lo, hi = (0, f.below - 1) if f.below else int_range(f.type)
+        return Field(f.type, lo, hi, self.span(node), base, f.name)
+
+    def array(self, node: ast.expr) -> tuple[Base, StructField, ArrayType] | None:
+        """The array field that an expression names, if it does."""
+        if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
+            return None
+        role = self.role_of(node.value.id)
+        struct = self.struct_of(role) if role else None
+        if struct is None or role is None:
+            return None
+        f = self._find(node, struct)
+        return (Base(role), f, f.type) if isinstance(f.type, ArrayType) else None
+
+    def subscript(self, node: ast.Subscript) -> Expr:
+        found = self.array(node.value)
+        if found is not None:
+            base, f, t = found
+            i, checked = self._index(node.slice, t.length, shown(node.value))
+            if isinstance(node.ctx, ast.Load):
+                self.unit.read_fields.add((base, f.name))
+            return Field(t.elem, t.elem.min, t.elem.max, self.span(node), base, f.name, i, checked)
+        v = node.value
+        if isinstance(v, ast.Attribute) and isinstance(v.value, ast.Name) and v.value.id == "self":
+            decl = self.unit.state.get(v.attr)
+            if isinstance(decl, TableDecl):
+                return self._table(node, decl)
+            if isinstance(decl, MapDecl):
+                self.mistake(node, f"self.{v.attr} is a HashMap: it is not indexed", f"x = self.{v.attr}.get(key)")
+            if decl is None:
+                value = self.own_value(v)
+                self.mistake(node, f"self.{v.attr} is a {type(value).__name__}: handlers cannot index it",
+                             f"build a Table in setup: self.table = Table(u32, self.{v.attr})")
+        self.mistake(node, f"{shown(v)} cannot be indexed", "Tables of the element and Array fields of a struct can")
+
+    def _table(self, node: ast.Subscript, decl: TableDecl) -> Expr:
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        bounds = [decl.rows, decl.columns] if decl.columns else [decl.rows]
+        if len(parts) != len(bounds):
+            self.mistake(node, f"self.{decl.name} has {len(bounds)} dimension{'s' * (len(bounds) > 1)}, "
+                         f"{len(parts)} index{'es' * (len(parts) > 1)} given",
+                         f"self.{decl.name}[i, j]" if decl.columns else f"self.{decl.name}[i]")
+        found = [self._index(p, n, f"self.{decl.name}") for p, n in zip(parts, bounds, strict=True)]
+        return TableLoad(decl.type, min(decl.data), max(decl.data), self.span(node), decl.name,
+                         tuple(i for i, _ in found), tuple(c for _, c in found))
+
+    def _index(self, node: ast.expr, length: int, what: str) -> tuple[Expr, bool]:
+        """An index below `length`, and whether a check is left to run time."""
+        e = self.number(node)
+        n = self.literal(e)
+        if n is not None:
+            if not 0 <= n < length:
+                self.mistake(node, f"index {n} is outside {what}: it has 0 to {length - 1}",
+                             "negative indices do not count from the end here" if n < 0 else "")
+            return self.const(n, U32, node), False
+        if e.lo < 0:
+            self.mistake(node, f"an index must be unsigned, {shown(node)} may be negative", f"cast it: u32({shown(node)})")
+        if e.lo >= length:
+            self.mistake(node, f"index {shown(node)} is at least {e.lo}, {what} has 0 to {length - 1}")
+        if e.hi >= length:
+            self.unproven(node, f"cannot prove that {shown(node)} is below {length}, the size of {what}",
+                          f"`if {shown(node)} < {length}:`, `{shown(node)} % {length}`, or Annotated[.., Below({length})]")
+        return e, e.hi >= length
+
+    # ---------------------------------------------------------- headers
+
+    def find_header(self, node: ast.Attribute, layer: str) -> HeaderField:
+        fields = BY_LAYER[layer]
+        if node.attr not in fields:
+            self.mistake(node, f"header {layer!r} has no field {node.attr!r}", f"known fields: {', '.join(fields)}")
+        return fields[node.attr]
+
+    def _header(self, node: ast.Attribute, packet: str, layer: str) -> Expr:
+        f = self.find_header(node, layer)
+        self.touch(packet, layer)
+        t: Type = BOOL if f.width == 1 else IntType(int_width(f))
+        return self.ranged(Header(t, 0, (1 << f.width) - 1, self.span(node), packet, layer, f.name))
+
+    def touch(self, packet: str, layer: str) -> None:
+        """A header is used: unless a test says that it is there, the element's class must."""
+        if layer not in self.env.layers.get(packet, frozenset()):
+            self.unit.needs.setdefault(self.port, set()).add(layer)
+
+    # ---------------------------------------------------------- stores
+
+    def store(self, target: ast.expr, value: Expr, value_node: ast.expr) -> Stmt:
+        """Assign to a field, header field, next_hop or PerCore value; `value_node` for messages."""
+        match target:
+            case ast.Subscript():
+                return self._store_item(target, value, value_node)
+            case ast.Attribute():
+                place = self._writable(target)
+                return self._store(target, place, value, value_node)
+        self.mistake(target, f"cannot assign to {shown(target)}")
+
+    def _store_item(self, target: ast.Subscript, value: Expr, value_node: ast.expr) -> Stmt:
+        if self.array(target.value) is None:
+            v = target.value
+            if isinstance(v, ast.Attribute) and isinstance(self.unit.state.get(v.attr), TableDecl):
+                self.mistake(target, f"self.{v.attr} is a Table: tables are read-only",
+                             "keep what changes in an Array field of the struct, or in a HashMap")
+            if isinstance(v, ast.Attribute) and isinstance(self.unit.state.get(v.attr), MapDecl):
+                self.mistake(target, f"self.{v.attr} is a HashMap: it is not indexed", f"self.{v.attr}.put(key, value)")
+        place = self.subscript(target)
+        assert isinstance(place, Field)
+        self.unit.written_fields.add((place.base, place.name))
+        return Store(self.span(target), place, self.fit(value, place.type, value_node, f"an item of {shown(target.value)}"))
+
+    def _writable(self, target: ast.Attribute) -> Expr:
+        """The place of an assignment; refuses what cannot be written."""
+        base = target.value
+        if isinstance(base, ast.Name) and base.id == "self" and "self" not in self.names:
+            value = vars(self.unit.inst).get(target.attr)
+            if isinstance(value, Counter):
+                self.mistake(target, f"self.{target.attr} is a Counter: it only counts up", f"self.{target.attr} += 1")
+            if isinstance(value, (PerCore, Live)):
+                self.mistake(target, f"self.{target.attr} is a {type(value).__name__}, not a value",
+                             f"self.{target.attr}.value = ..." if isinstance(value, PerCore) else "Live values are read-only")
+            self.mistake(target, f"self.{target.attr} cannot be assigned in a handler",
+                         "state lives in a @struct (per session), or in PerCore, HashMap, Counter of setup")
+        place = self.attribute(target)
+        match place:
+            case Attr(name=name) if name != "next_hop":
+                self.mistake(target, f"{shown(target)} is read-only", "next_hop and header fields can be written"
+                             if base_is_packet(place) else "")
+            case StateRead(name=name) if isinstance(self.unit.state[name], LiveDecl):
+                self.mistake(target, f"self.{name} is Live: handlers only read it", "keep it in PerCore")
+            case StateRead(name=name) if isinstance(self.unit.state[name], CounterDecl):
+                self.mistake(target, f"self.{name} is a Counter: it only counts up", f"self.{name} += 1")
+            case Header(layer=layer, name=name) if not BY_LAYER[layer][name].writable:
+                writable = [f.name for f in BY_LAYER[layer].values() if f.writable]
+                self.mistake(target, f"{layer}.{name} cannot be written: lengths, checksums and what parsing rests on "
+                             "are kept right for you", f"writable fields: {', '.join(writable)}")
+            case Field() | Header() | StateRead() | Attr():
+                return place
+        self.mistake(target, f"cannot assign to {shown(target)}")
+
+    def _store(self, target: ast.Attribute, place: Expr, value: Expr, value_node: ast.expr) -> Stmt:
+        v = self.fit(value, place.type, value_node, shown(target))
+        if isinstance(place, Field):
+            self._check_below(place, v, value_node)
+            self.unit.written_fields.add((place.base, place.name))
+        if isinstance(place, Header):
+            width = BY_LAYER[place.layer][place.name].width
+            self.check_width(v, width, value_node, f"{place.layer}.{place.name}")
+            self.unit.writes.add(f"{place.layer}.{place.name}")
+        written(self.env, place, (v.lo, v.hi))
+        return Store(self.span(target), place, v)
+
+    def check_width(self, v: Expr, width: int, node: ast.expr, what: str) -> None:
+        """A header field narrower than its type takes only values that are proved to fit."""
+        if v.hi >= 1 << width:
+            self.mistake(node, f"{what} has {width} bits, {shown(node)} may be up to {v.hi:#x}",
+                         f"mask it: {shown(node)} & {(1 << width) - 1:#x}")
+
+    def _check_below(self, place: Field, v: Expr, node: ast.expr) -> None:
+        struct = self.unit.conn if place.base is Base.CONN else self.unit.scratch
+        f = struct.field(place.name) if struct else None
+        if f is not None and f.below:
+            self.prove_below(v, f.below, node, f"{place.name} is declared Below({f.below})"
+                             if not f.index_of else f"{place.name} is a row of self.{f.index_of}, which has {f.below}")
+
+    def prove_below(self, v: Expr, below: int, node: ast.expr, why: str) -> None:
+        if v.hi >= below:
+            self.mistake(node, f"cannot prove that {shown(node)} is below {below}: {why}",
+                         f"min({shown(node)}, {below - 1}), {shown(node)} % {below}, or `if {shown(node)} < {below}:`")
+
+    def count(self, node: ast.AugAssign, target: ast.Attribute) -> Stmt:
+        """self.COUNTER += amount"""
+        if not isinstance(node.op, ast.Add):
+            self.mistake(node, f"self.{target.attr} is a Counter: it only counts up", f"self.{target.attr} += 1")
+        amount = self.number(node.value)
+        return CounterAdd(self.span(node), target.attr, self.fit(amount, U64, node.value, "what a Counter adds"))
+
+
+def base_is_packet(place: Attr) -> bool:
+    return place.name in PACKET_ATTRS
+
+
+def _state_hint(name: str, value: Any) -> str:
+    return {
+        Table: f"index it: self.{name}[i]", HashMap: f"x = self.{name}.get(key)",
+        PerCore: f"self.{name}.value", Live: f"self.{name}.value", Counter: f"self.{name} += 1",
+        Ports: f"p = self.{name}.take()",
+    }.get(type(value), "")
+
+
+__all__ = ["BATCH_ATTRS", "FLOW_ATTRS", "I32", "METHODS", "PACKET", "PACKET_ATTRS", "Bin", "Context", "Places", "Unary"]

@@ -1,0 +1,299 @@
+"""Chains: `@chain` generators, `duplex`, `Port`, `Drop`, `FlowClassifier`, and the graph they make."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mcc.diag import CompileError, Diagnostic, Span
+from mcc.lang.graph import Graph, GraphEdge, GraphNode
+from mcc.lang.element import Element
+from mcc.lang.node import At, Link, Node, Path, _as_path
+from mcc.lang.session import Session
+from mcc.lang.where import caller_span
+
+
+class PortNode(Node):
+    """`Port("lan")`: at the start of a path packets come in, at its end they leave. One name is one port."""
+
+    def __init__(self, name: str, bind: str = "") -> None:
+        super().__init__(caller_span())
+        if not name.isidentifier():
+            raise CompileError((Diagnostic("error", self.span, f"{name!r} cannot name a port",
+                                           "letters, digits and _ only, such as Port(\"lan\")"),))
+        self.name, self.bind = name, bind
+
+
+class DropNode(Node):
+    """`Drop()`: packets end here, counted as `drop`."""
+
+    def __init__(self) -> None:
+        super().__init__(caller_span())
+
+
+class ClassifierNode(Node):
+    """`FlowClassifier()`: behind it packets are parsed, classified and looked up anew (paper II-C)."""
+
+    def __init__(self, session: Session | None = None, builder: int = 0) -> None:
+        super().__init__(caller_span())
+        self.session, self.builder = session, builder
+
+
+def Port(name: str, *, bind: str = "") -> PortNode:
+    """Both ends of one port; `mcc run --port NAME=SPEC` says what it is bound to."""
+    return PortNode(name, bind)
+
+
+def Drop() -> DropNode:
+    """The end of a path that lets nothing through."""
+    return DropNode()
+
+
+def FlowClassifier(*, session: Session | None = None, builder: int = 0) -> ClassifierNode:
+    """A second classifier inside a chain: sub-sessions by what the packets carry now.
+
+    session: groups by it even if no element behind asks for it. builder: 0 lets the compiler decide whether packets are
+    grouped into session batches, n > 0 groups up to n packets (paper III).
+    """
+    return ClassifierNode(session, builder)
+
+
+@dataclass(frozen=True)
+class Duplex:
+    """What `duplex` gives to `yield`: the links of both ways."""
+
+    left: PortNode
+    right: PortNode
+    links: tuple[tuple[Link, int], ...]
+
+
+def duplex(left: Any, box: Any, right: Any) -> Duplex:
+    """Both directions through one box: left to right, and back from right to left through the same elements."""
+    span = caller_span()
+
+    def bad(message: str, hint: str) -> CompileError:
+        return CompileError((Diagnostic("error", span, message, hint),))
+
+    if not isinstance(left, PortNode) or not isinstance(right, PortNode):
+        raise bad("duplex(left, box, right) wants a Port at both ends", 'duplex(Port("lan"), box, Port("wan"))')
+    if left.name == right.name:
+        raise bad(f"both ends of the duplex are port {left.name!r}", "name two ports")
+    path = _as_path(box, span)
+    if not path.linear:
+        raise bad("the box of a duplex is one line of elements",
+                  "a >> b >> c; write both ways as two paths where they branch")
+    line: list[Node] = [left, *path.linear, right]
+    links = [(Link(a, 0, b, 0, False, None, span), 0) for a, b in zip(line, line[1:], strict=False)]
+    back = line[::-1]
+    links += [(Link(a, 0, b, 0, False, None, span), 1) for a, b in zip(back, back[1:], strict=False)]
+    return Duplex(left, right, tuple(links))
+
+
+class Chain:
+    """A chain before it is compiled. `graph()` runs the generator (or parses the text) and builds the graph."""
+
+    def __init__(self, name: str, make: Callable[[], Graph], span: Span) -> None:
+        self.name, self._make, self.span = name, make, span
+
+    @functools.cached_property
+    def _graph(self) -> Graph:
+        return self._make()
+
+    def graph(self) -> Graph:
+        return self._graph
+
+    def __call__(self) -> Graph:
+        return self._graph
+
+    def __repr__(self) -> str:
+        return f"<chain {self.name}>"
+
+
+def chain(f: Callable[[], Iterator[Any]] | str, *, name: str = "") -> Chain:
+    """`@chain` on a generator that yields paths, or `chain("text")`.
+
+    Element names are the generator's local variables. Raises CompileError, when the graph is made, for links that cannot be right.
+    """
+    if isinstance(f, str):
+        from mcc.lang.chaintext import parse_chain  # the text form builds on this module
+
+        frame = sys._getframe(1)
+        names = {**frame.f_globals, **frame.f_locals}
+        text, span = f, caller_span()
+        return Chain(name or "chain", lambda: parse_chain(text, names, span, name or "chain"), span)
+    code = f.__code__
+    span = Span(code.co_filename, code.co_firstlineno, 0)
+    if not inspect.isgeneratorfunction(f):
+        raise CompileError((Diagnostic("error", span, f"the chain {f.__name__} yields nothing",
+                                       "a @chain function yields its paths: yield Port(\"lan\") >> x >> Port(\"wan\")"),))
+    return Chain(name or f.__name__, functools.partial(_run, f, name or f.__name__, span), span)
+
+
+def _run(f: Callable[[], Iterator[Any]], name: str, span: Span) -> Graph:
+    gen: Any = f()
+    pieces: list[tuple[Any, Span]] = []
+    names: dict[int, str] = {}
+    for piece in gen:
+        frame = gen.gi_frame
+        pieces.append((piece, Span(span.file, frame.f_lineno, 0)))
+        for k, v in frame.f_locals.items():
+            if isinstance(v, Node):
+                names.setdefault(id(v), k)
+    return build_graph(name, pieces, names, span)
+
+
+def build_graph(name: str, pieces: list[tuple[Any, Span]], names: dict[int, str], span: Span) -> Graph:
+    """Pieces (paths, duplexes) to a Graph; `names`: variable names by id(node)."""
+    return _Builder(name, names, span).build(pieces)
+
+
+class _Builder:
+    """Collects nodes in the order met; ports by name, in order of first use."""
+
+    def __init__(self, name: str, names: dict[int, str], span: Span) -> None:
+        self.name, self.names, self.span = name, names, span
+        self.ports: list[str] = []
+        self.nodes: list[GraphNode] = []
+        self.ids: dict[tuple[object, str], int] = {}
+        self.used: set[str] = set()
+        self.edges: list[GraphEdge] = []
+        self.context: set[int] = set()
+        self.way: dict[str, int] = {}
+        self.far: dict[str, str] = {}
+
+    def fail(self, span: Span, message: str, hint: str = "") -> CompileError:
+        return CompileError((Diagnostic("error", span, message, hint),))
+
+    def build(self, pieces: list[tuple[Any, Span]]) -> Graph:
+        for piece, span in pieces:
+            if isinstance(piece, Duplex):
+                self.way[piece.right.name] = 1
+                self.far[piece.left.name], self.far[piece.right.name] = piece.right.name, piece.left.name
+                for link, way in piece.links:
+                    self.link(link, way)
+            elif isinstance(piece, Path):
+                for link in piece.links:
+                    self.link(link, 0)
+                if not piece.links:
+                    raise self.fail(span, "this path links nothing", "yield a >> b")
+            elif isinstance(piece, Graph):
+                raise self.fail(span, "a chain cannot be a part of a chain", "yield its paths")
+            else:
+                raise self.fail(span, f"a chain yields paths, not {type(piece).__name__}",
+                                'yield Port("lan") >> x >> Port("wan")')
+        self.check()
+        far = tuple(self.ports.index(self.far[p]) if p in self.far else -1 for p in self.ports)
+        return Graph(self.name, tuple(self.nodes), tuple(self.edges), tuple(self.ports), far, self.span)
+
+    def link(self, link: Link, way: int) -> None:
+        src, dst = self.node(link.src, "in"), self.node(link.dst, "out")
+        if self.nodes[src].kind in ("drop", "out"):
+            return
+        edge = GraphEdge(src, link.out, dst, link.inp, way, link.cls, link.span)
+        if link.context:
+            self.context.add(len(self.edges))
+        self.edges.append(edge)
+
+    def node(self, x: Node, side: str) -> int:
+        if isinstance(x, At):
+            x = x.node
+        key = (x.name, side) if isinstance(x, PortNode) else (id(x), "")
+        if key not in self.ids:
+            self.ids[key] = len(self.nodes)
+            self.nodes.append(self.make(x, side, len(self.nodes)))
+        return self.ids[key]
+
+    def make(self, x: Node, side: str, number: int) -> GraphNode:
+        if isinstance(x, PortNode):
+            if x.name not in self.ports:
+                self.ports.append(x.name)
+            port = self.ports.index(x.name)
+            return GraphNode(number, x.name, side, x.span, None, port, self.way.get(x.name, 0))
+        if isinstance(x, DropNode):
+            return GraphNode(number, self.unique("drop"), "drop", x.span)
+        if isinstance(x, ClassifierNode):
+            return GraphNode(number, self.unique(self.names.get(id(x), "classifier")), "classifier", x.span,
+                             session=x.session, builder=x.builder)
+        if isinstance(x, Element):
+            return GraphNode(number, self.unique(self.names.get(id(x), x.__mcc_elem__.name)), "element", x.span, x)
+        raise self.fail(x.span, f"{type(x).__name__} is not an element", "decorate its class with @element")
+
+    def unique(self, name: str) -> str:
+        n, out = 1, name
+        while out in self.used:
+            n += 1
+            out = f"{name}{n}"
+        self.used.add(out)
+        return out
+
+    def check(self) -> None:
+        """Outputs and inputs that exist, no loop, something that comes in. Context links get their class here."""
+        for e in self.edges:
+            src, dst = self.nodes[e.src], self.nodes[e.dst]
+            for n, i, what, count in ((src, e.out, "output", 1), (dst, e.inp, "input", 0)):
+                have = n.elem.__mcc_elem__.ports[count] if n.elem else 1
+                if i >= have:
+                    raise self.fail(e.span, f"{n.name} has no {what} {i}",
+                                    f"it has {have}: {', '.join(map(str, range(have)))}; ports=(inputs, outputs) in "
+                                    "@element declares more")
+        if not any(n.kind == "in" for n in self.nodes):
+            raise self.fail(self.span, "no packet can enter this chain", 'start a path with Port("lan")')
+        self.edges = [self.with_class(i, e) for i, e in enumerate(self.edges)]
+        self.check_loops()
+
+    def with_class(self, i: int, e: GraphEdge) -> GraphEdge:
+        if i not in self.context:
+            return e
+        cls = self.class_from(e.dst, e.inp, e.way)
+        if cls is not None and e.cls is not None:
+            cls = e.cls & cls
+        return GraphEdge(e.src, e.out, e.dst, e.inp, e.way, cls if cls is not None else e.cls, e.span)
+
+    def class_from(self, node: int, inp: int, way: int) -> Any:
+        """The class that a context link into `node` carries: the first one declared to the right of the arrow."""
+        for _ in self.nodes:
+            n = self.nodes[node]
+            if n.elem is not None:
+                cls = declared_class(n.elem, inp)
+                if cls is not None:
+                    return cls
+            nexts = [e for e in self.edges if e.src == node and e.out == 0 and e.way == way]
+            if len(nexts) != 1 or n.kind != "element":
+                return None
+            node, inp = nexts[0].dst, nexts[0].inp
+        return None
+
+    def check_loops(self) -> None:
+        state: dict[tuple[int, int], int] = {}
+
+        def visit(node: int, way: int, trail: tuple[int, ...]) -> None:
+            if state.get((node, way)) == 2:
+                return
+            if node in trail:
+                names = " >> ".join(self.nodes[n].name for n in (*trail[trail.index(node):], node))
+                span = next(e.span for e in self.edges if e.src == trail[-1] and e.dst == node)
+                raise self.fail(span, f"packets would go round for ever: {names}", "a chain has no loops")
+            for e in self.edges:
+                if e.src == node and e.way == way:
+                    visit(e.dst, way, (*trail, node))
+            state[(node, way)] = 2
+
+        for n in self.nodes:
+            if n.kind == "in":
+                visit(n.id, n.way, ())
+
+
+def declared_class(elem: Element, inp: int) -> Any:
+    """cls= and session.where and the @on(cls=) of the input; None where nothing is declared."""
+    t = elem.__mcc_elem__
+    h = t.handler("process_packet", inp)
+    parts = [t.cls, t.session.where if t.session and inp == 0 else None, h.cls if h else None]
+    out = None
+    for p in parts:
+        if p is not None and str(p) != "ANY":
+            out = p if out is None else out & p
+    return out

@@ -1,0 +1,73 @@
+"""The chain as a graph: nodes, ordered links, ports. Built by mcc.lang.chain, read by every later stage.
+
+    graph := (graph NAME port* node* edge*)
+    node  := (node ID NAME kind)        kind := in | out | element | drop | classifier
+    edge  := (edge SRC OUT DST INP way class)
+
+A port NAME has an "in" node where packets enter and an "out" node where they leave. `way` tells the two directions
+of a duplex apart: a walk that enters at an "in" node follows the links of that node's way, to the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mcc.diag import Span
+from mcc.lang.classes import Cls
+from mcc.lang.element import Element
+from mcc.lang.session import Session
+
+
+@dataclass(frozen=True)
+class GraphNode:
+    """`port`: index into Graph.ports for "in" and "out". `session`: of a FlowClassifier. `way` of an "in" node."""
+
+    id: int
+    name: str
+    kind: str
+    span: Span
+    elem: Element | None = None
+    port: int = -1
+    way: int = 0
+    session: Session | None = None
+    builder: int = 0
+
+
+@dataclass(frozen=True)
+class GraphEdge:
+    """Link from output `out` of `src` to input `inp` of `dst`, taken by packets in `cls` (None: all)."""
+
+    src: int
+    out: int
+    dst: int
+    inp: int
+    way: int
+    cls: Cls | None
+    span: Span
+
+
+@dataclass(frozen=True)
+class Graph:
+    """`edges` are in the order in which they are tried. `far[p]`: the port on the other side of a duplex, or -1."""
+
+    name: str
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[GraphEdge, ...]
+    ports: tuple[str, ...]
+    far: tuple[int, ...]
+    span: Span
+
+    def links(self, node: int, out: int, way: int) -> tuple[GraphEdge, ...]:
+        """The links of an output for a walk of `way`; outputs beyond 0 of a duplex element may be linked one way."""
+        mine = tuple(e for e in self.edges if e.src == node and e.out == out and e.way == way)
+        return mine or tuple(e for e in self.edges if e.src == node and e.out == out > 0)
+
+    @property
+    def entries(self) -> tuple[GraphNode, ...]:
+        """The "in" nodes that have a link, by port."""
+        used = {e.src for e in self.edges}
+        return tuple(sorted((n for n in self.nodes if n.kind == "in" and n.id in used), key=lambda n: n.port))
+
+    @property
+    def elements(self) -> tuple[GraphNode, ...]:
+        return tuple(n for n in self.nodes if n.kind == "element")

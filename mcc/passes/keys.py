@@ -1,0 +1,82 @@
+"""Session keys: which fields a leaf's flows are looked up by, groups for coarser keys, hash-first (paper II-B).
+
+    fields of the walk's sessions  =>  union, in table order  =>  kind (words of 32 bits)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from mcc.ir.graph import Graph
+from mcc.ir.plan import Arc, KeyKind, KeyPart, steps
+from mcc.lang.classes import Cls
+from mcc.lang.session import Session, l4_name
+from mcc.lang.tested import is_hash_first
+from mcc.protocols.headers import BY_KEY, FIELDS
+
+_ORDER = {f.key: i for i, f in enumerate(FIELDS)}
+_ORDER |= {"net.src": _ORDER["ip.src"], "net.dst": _ORDER["ip.dst"],
+           "l4.sport": _ORDER["tcp.sport"], "l4.dport": _ORDER["tcp.dport"]}
+
+def session_fields(s: Session, family: str) -> tuple[str, ...]:
+    """Key fields of a session for packets of family "ip", "ip6" or "" (no network layer)."""
+    out = [l4_name(f.key) for f in s.fields]
+    return tuple(f"{family}.{k[4:]}" if k.startswith("net.") and family else k for k in out)
+
+
+def union(sessions: Iterable[Session], family: str) -> tuple[str, ...]:
+    """All fields of all sessions, in table order."""
+    found = {f for s in sessions for f in session_fields(s, family)}
+    return tuple(sorted(found, key=lambda k: (_ORDER.get(k, 999), k)))
+
+
+def width(field: str) -> int:
+    """Bits of a key field."""
+    if field in ("l4.sport", "l4.dport"):
+        return 16
+    if field in BY_KEY:
+        return BY_KEY[field].width
+    raise KeyError(field)
+
+
+def pack(fields: Sequence[str], with_proto: bool, with_port: bool) -> tuple[tuple[KeyPart, ...], int]:
+    """Places for the fields in 32-bit words: wide ones first, narrow ones share words. -> parts, number of words."""
+    parts: list[KeyPart] = []
+    word = 0
+    for f in sorted(fields, key=lambda k: -width(k) if width(k) >= 32 else 0):
+        if width(f) >= 32:
+            parts.append(KeyPart(f, word, 0, width(f)))
+            word += (width(f) + 31) // 32
+    small = [(f, width(f)) for f in fields if width(f) < 32]
+    small += [("proto", 8)] * with_proto + [("in.port", 8)] * with_port
+    shift = 32
+    for f, w in small:
+        if shift + w > 32:
+            shift, word = 0, word + 1
+        parts.append(KeyPart(f, word - 1, shift, w))
+        shift += w
+    return tuple(parts), max(1, word)
+
+
+def key_layers(fields: Iterable[str]) -> frozenset[str]:
+    """Layers that packets with this key must have; "l4" is TCP or UDP."""
+    return frozenset(f.partition(".")[0] for f in fields)
+
+
+def walk_sessions(graph: Graph, arc: Arc) -> tuple[int, ...]:
+    """Session elements of a walk, in walk order, each once."""
+    out: list[int] = []
+    for s in steps(arc.to):
+        elem = graph.nodes[s.node].elem
+        if s.inp == 0 and elem is not None and elem.__mcc_elem__.session is not None and s.node not in out:
+            out.append(s.node)
+    return tuple(out)
+
+
+def make_kind(number: int, stage: int, fields: tuple[str, ...], with_port: bool, classes: Iterable[Cls],
+              group: bool = False) -> KeyKind:
+    """One kind of key. Ports are told apart by protocol."""
+    with_proto = any(f.startswith("l4.") for f in fields)
+    parts, words = pack(fields, with_proto, with_port)
+    first = not group and is_hash_first(fields, classes)
+    return KeyKind(number, stage, parts, words, key_layers(fields), with_proto, with_port, first, group)

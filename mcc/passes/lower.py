@@ -1,0 +1,272 @@
+"""Typed HIR to LIR (mcc.ir.lir): what may fault or has an effect gets a statement of its own, in order.
+
+    (store (field s x) (bin + (table T (local i) checked) (take ports)))
+ => (check (local i) 16) (define port (take ports)) (store (field s x) (bin + (table T (local i)) (local port)))
+
+    (let x (select c (table T (local i) checked) (const 0)))       only the chosen branch is evaluated
+ => (declare chosen) (if c ((check (local i) 16) (let chosen (table T (local i)))) ((let chosen (const 0)))) ..
+
+Operands are evaluated left to right: when a later one changes something, what an earlier one has read is kept in
+a temporary. Loops and switches: mcc.passes.loops; where locals are declared: mcc.passes.scopes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from mcc.ir import func as h
+from mcc.ir.element import Code
+from mcc.ir.lir import ROOTS, Check, Declare, Define, Fault, effects, ends, rebuild, walk
+from mcc.passes import loops
+from mcc.passes.scopes import scopes
+from mcc.passes.simplify import Simplifier, const, simplifier
+
+Block = tuple[h.Stmt, ...]
+
+
+def lower(code: Code) -> Code:
+    """The code of one instance in LIR. Expects what `fold` gives (decided comparisons are gone)."""
+    simplify = simplifier(code, effects(code))
+    return replace(code, handlers=tuple(replace(x, func=_func(x.func, simplify)) for x in code.handlers),
+                   inlines=tuple(_func(f, simplify) for f in code.inlines))
+
+
+def _func(f: h.Func, simplify: Simplifier) -> h.Func:
+    low = _Lower(f, simplify)
+    body = low.block(f.body)
+    return scopes(replace(f, locals=(*f.locals, *low.temps), body=body))
+
+
+class _Lower:
+    def __init__(self, f: h.Func, simplify: Simplifier) -> None:
+        self.func, self.simplify, self.known = f, simplify, simplify.known
+        self.simple = loops.simple_loops(f)
+        self.read = {n.name for n in walk(f.body) if isinstance(n, h.Local)}
+        self.temps: list[tuple[str, h.Type]] = []
+        self.names = {a.name for a in f.args} | {n for n, _ in f.locals}
+        self.checked: set[tuple[str, int]] = set()
+
+    # ------------------------------------------------------------ temporaries
+
+    def temp(self, word: str, t: h.Type) -> str:
+        """A new local whose name says what it holds."""
+        name, n = word, 2
+        while name in self.names:
+            name, n = f"{word}{n}", n + 1
+        self.names.add(name)
+        self.temps.append((name, t))
+        return name
+
+    def keep(self, word: str, e: h.Expr, out: list[h.Stmt]) -> h.Expr:
+        """`e`, evaluated here, once."""
+        name = self.temp(word, e.type)
+        out.append(Define(e.span, name, e))
+        return h.Local(e.type, e.lo, e.hi, e.span, name)
+
+    # ------------------------------------------------------------ expressions
+
+    def expr(self, e: h.Expr, out: list[h.Stmt]) -> h.Expr:
+        """A pure expression for the value of `e`; what must happen before it is appended to `out`."""
+        e = self.root(e, out)
+        if isinstance(e, ROOTS) or (isinstance(e, h.InlineCall) and not self.known[e.name].pure):
+            return self.keep(_word(e), e, out)
+        return e
+
+    def root(self, e: h.Expr, out: list[h.Stmt]) -> h.Expr:
+        """As `expr`, but the outermost node may be an effect: for the right side of a statement."""
+        match e:
+            case h.BoolOp():
+                return self.simplify(self.boolop(e, out))
+            case h.Select():
+                return self.simplify(self.select(e, out))
+            case h.TableLoad() | h.Field():
+                return self.load(e, out)
+            case _:
+                return self.simplify(self.with_operands(e, out))
+
+    def with_operands(self, e: Any, out: list[h.Stmt]) -> Any:
+        """`e` with its direct operands lowered, left to right."""
+        operands: list[h.Expr] = []
+        rebuild(e, lambda x: (operands.append(x), x)[1])
+        done = iter(self.in_order(operands, out))
+        return rebuild(e, lambda _: next(done))
+
+    def in_order(self, operands: Sequence[h.Expr], out: list[h.Stmt]) -> list[h.Expr]:
+        done: list[h.Expr] = []
+        for e in operands:
+            later: list[h.Stmt] = []
+            new = self.expr(e, later)
+            if self.writes(tuple(later)):
+                done = [x if isinstance(x, (h.Const, h.Local)) else self.keep(_word(x), x, out) for x in done]
+            out += later
+            done.append(new)
+        return done
+
+    def writes(self, body: Block) -> bool:
+        return any(isinstance(n, h.InlineCall) and self.known[n.name].writes for n in walk(body))
+
+    def load(self, e: h.TableLoad | h.Field, out: list[h.Stmt]) -> h.Expr:
+        """A table or array item; every index that is not proved is checked here."""
+        indexes = e.index if isinstance(e, h.TableLoad) else () if e.index is None else (e.index,)
+        checked = e.checked if isinstance(e, h.TableLoad) else (e.checked,) * len(indexes)
+        done = self.in_order(indexes, out)
+        places = [self.check(i, bound, _index_word(e), out) if c else i
+                  for i, bound, c in zip(done, self.bounds(e), checked, strict=False)]
+        if isinstance(e, h.TableLoad):
+            return self.simplify(replace(e, index=tuple(places), checked=(False,) * len(places)))
+        return replace(e, index=places[0] if places else None, checked=False)
+
+    def bounds(self, e: h.TableLoad | h.Field) -> tuple[int, ...]:
+        if isinstance(e, h.Field):
+            return (self.simplify.arrays[e.base, e.name],) if e.index is not None else ()
+        t = self.simplify.tables[e.table]
+        return (t.rows, t.columns) if t.columns else (t.rows,)
+
+    def check(self, i: h.Expr, bound: int, word: str, out: list[h.Stmt]) -> h.Expr:
+        """`i`, known to be in 0..bound-1 from here on. A check that this statement has made is not repeated."""
+        if isinstance(i, h.Const):
+            if not 0 <= i.value < bound:
+                out.append(Fault(i.span))
+                return const(i, 0)
+            return i
+        if 0 <= i.lo and i.hi < bound:
+            return i
+        if not isinstance(i, h.Local):
+            i = self.keep(word, i, out)
+        assert isinstance(i, h.Local)
+        if (i.name, bound) not in self.checked:
+            out.append(Check(i.span, i, bound))
+            self.checked.add((i.name, bound))
+        return i
+
+    def lazily(self, e: h.Expr) -> tuple[list[h.Stmt], h.Expr]:
+        """An expression that may not be evaluated: the checks made for it do not count behind it."""
+        before = set(self.checked)
+        out: list[h.Stmt] = []
+        value = self.root(e, out)
+        self.checked = before
+        return out, value
+
+    def select(self, e: h.Select, out: list[h.Stmt]) -> h.Expr:
+        cond = self.expr(e.cond, out)
+        if isinstance(cond, h.Const):
+            return self.root(e.a if cond.value else e.b, out)
+        (a_first, a), (b_first, b) = self.lazily(e.a), self.lazily(e.b)
+        if not a_first and not b_first and self.simplify.pure(a, b):
+            return replace(e, cond=cond, a=a, b=b)
+        name = self.temp("chosen", e.type)
+        out.append(Declare(e.span, name))
+        out.append(h.If(e.span, cond, (*a_first, h.Let(e.span, name, a)), (*b_first, h.Let(e.span, name, b))))
+        return h.Local(e.type, e.lo, e.hi, e.span, name)
+
+    def boolop(self, e: h.BoolOp, out: list[h.Stmt]) -> h.Expr:
+        """a and b: b is evaluated only when a holds. A part that needs statements is put under an if."""
+        parts = [self.expr(e.parts[0], out)]
+        held: h.Local | None = None
+        for p in e.parts[1:]:
+            first, new = self.lazily(p)
+            if not first and self.simplify.pure(new):
+                parts.append(new)
+                continue
+            so_far = self.simplify(replace(e, parts=tuple(parts)))
+            if held is None:
+                name = self.temp("holds", h.BOOL)
+                out.append(Define(e.span, name, so_far))
+                held = h.Local(h.BOOL, 0, 1, e.span, name)
+            elif len(parts) > 1:
+                out.append(h.Let(e.span, held.name, so_far))
+            cond = held if e.op == "and" else h.Not(h.BOOL, 0, 1, e.span, held)
+            out.append(h.If(e.span, cond, (*first, h.Let(e.span, held.name, new)), ()))
+            parts = [held]
+        return replace(e, parts=tuple(parts))
+
+    # ------------------------------------------------------------ statements
+
+    def block(self, body: Block) -> Block:
+        out: list[h.Stmt] = []
+        for s in body:
+            self.checked = set()
+            self.statement(s, out)
+            if ends(tuple(out)):
+                break
+        self.checked = set()
+        return tuple(out)
+
+    def statement(self, s: Any, out: list[h.Stmt]) -> None:
+        match s:
+            case h.Let():
+                out.append(replace(s, value=self.root(s.value, out)))
+            case h.Store():
+                self.store(s, out)
+            case h.Eval():
+                value = self.plain(s.value, out)
+                if not self.simplify.pure(value):
+                    out.append(replace(s, value=value))
+            case h.Return(value=h.Expr() as e):
+                value = self.plain(e, out)
+                out.append(replace(s, value=value))
+            case h.If():
+                cond = self.expr(s.cond, out)
+                out.append(replace(s, cond=cond, then=self.block(s.then), orelse=self.block(s.orelse)))
+            case h.Assert():
+                cond = self.expr(s.cond, out)
+                out.append(h.If(s.span, self.simplify(h.Not(h.BOOL, 0, 1, s.span, cond)), (Fault(s.span),), ()))
+            case h.Switch():
+                subject = self.expr(s.subject, out)
+                s = replace(s, cases=tuple(replace(c, body=self.block(c.body)) for c in s.cases),
+                            default=self.block(s.default))
+                out += loops.switch(replace(s, subject=subject), self.keep)
+            case h.ForRange():
+                bounds = self.in_order((s.start, s.stop), out)
+                s = replace(s, start=bounds[0], stop=bounds[1], body=self.block(s.body))
+                out += loops.counting(s, s.name in self.simple, s.name in self.read, self.keep, self.temp)
+            case h.ForPackets():
+                out.append(replace(s, body=self.block(s.body)))
+            case _:
+                out.append(self.with_operands(s, out))
+
+    def plain(self, e: h.Expr, out: list[h.Stmt]) -> h.Expr:
+        """As `root`, but a call that may fault is kept in a local, where the fault path has a place."""
+        e = self.root(e, out)
+        if isinstance(e, h.InlineCall) and self.known[e.name].fault:
+            return self.keep(_word(e), e, out)
+        return e
+
+    def store(self, s: h.Store, out: list[h.Stmt]) -> None:
+        """The value first, then the place, as Python does; `s.a[i] += x` has checked `i` in the value already."""
+        value = self.plain(s.value, out)
+        first: list[h.Stmt] = []
+        place: Any = self.load(s.place, first) if isinstance(s.place, h.Field) else s.place
+        if first and not self.simplify.pure(value) or \
+                self.writes(tuple(first)) and not isinstance(value, (h.Const, h.Local)):
+            value = self.keep(_word(value), value, out)
+        out += [*first, replace(s, place=place, value=value)]
+
+
+def _word(e: h.Expr) -> str:
+    """What a temporary for `e` holds, as a name."""
+    match e:
+        case h.InlineCall(name=name):
+            return f"{name}_result"
+        case h.MapGet(map=name):
+            return f"{name}_item"
+        case h.PortsTake():
+            return "port"
+        case h.Field(name=name) | h.Header(name=name) | h.Attr(name=name) | h.StateRead(name=name):
+            return f"{name}_was"
+        case h.TableLoad(table=name):
+            return f"{name}_item"
+        case h.Cmp() | h.BoolOp() | h.Not() | h.IsNone():
+            return "holds"
+        case h.Cast(a=a) if not isinstance(a, (h.Const, h.Local)):
+            return _word(a)
+        case h.Park():
+            return "verdict"
+        case _:
+            return "value"
+
+
+def _index_word(e: h.TableLoad | h.Field) -> str:
+    return f"{e.table}_index" if isinstance(e, h.TableLoad) else f"{e.name}_index"

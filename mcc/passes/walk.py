@@ -1,0 +1,139 @@
+"""Walk enumeration: graph -> one decision diagram an entry, whose leaves are the walks (docs/semantics.md 3).
+
+    links e1 .. en of an output  =>  (ite class(e1) arrive(e1) (ite class(e2) arrive(e2) .. (end drop unmatched)))
+    arrive at element n          =>  (ite class(n) (step n arc*) outside)
+
+Class conjunction along the way, unsatisfiable ways and tests that decide nothing all fall out of `ite` on hash-consed
+diagrams; a link that no packet can take is reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mcc.diag import Report
+from mcc.ir.classify import Fdd
+from mcc.ir.element import Code
+from mcc.ir.graph import Graph, GraphEdge, GraphNode
+from mcc.ir.plan import Arc, End, Step
+from mcc.lang.chain import declared_class
+from mcc.lang.algebra import ANY, Cls, has
+from mcc.passes.fdd import Manager
+
+_LAYER_OF_FIELD = {"net": ("ip", "ip6"), "l4": ("tcp", "udp")}
+
+
+def layer_class(layer: str) -> Cls:
+    """Packets that carry the whole header; "l4": of TCP or UDP, "net": of IPv4 or IPv6."""
+    names = _LAYER_OF_FIELD.get(layer, (layer,))
+    out = has(names[0])
+    for n in names[1:]:
+        out = out | has(n)
+    return out
+
+
+def element_class(node: GraphNode, code: Code, inp: int) -> Cls:
+    """All that must hold for a packet to be inside the element's class at input `inp`."""
+    assert node.elem is not None
+    t = node.elem.__mcc_elem__
+    declared = declared_class(node.elem, inp)
+    out: Cls = ANY if declared is None else declared
+    layers = set(code.needs[inp]) if inp < len(code.needs) else set()
+    if t.session is not None and inp == 0:
+        layers |= {f.layer for f in t.session.fields}
+    for layer in sorted(layers - {"in", "raw", "link"}):
+        out = out & layer_class(layer)
+    return out
+
+
+@dataclass
+class Walker:
+    """Builds the diagrams. `stage_of`: stage number of each classifier node."""
+
+    graph: Graph
+    codes: Mapping[int, Code]
+    manager: Manager
+    report: Report
+    stage_of: Mapping[int, int]
+    _memo: dict[tuple[int, int, int], Fdd] = field(default_factory=dict)
+    _tried: dict[GraphEdge, bool] = field(default_factory=dict)
+
+    def entry(self, node: GraphNode) -> Fdd:
+        """Packets that enter at an "in" node, or leave a classifier node."""
+        ways = {e.way for e in self.graph.edges if e.src == node.id} or {node.way}
+        return self.output(node.id, 0, node.way if node.kind == "in" else min(ways))
+
+    def output(self, node: int, out: int, way: int) -> Fdd:
+        """Packets that leave by output `out` of a node."""
+        m = self.manager
+        links = self.graph.links(node, out, way)
+        name = self.graph.nodes[node].name
+        result = m.leaf(Arc(0, End("drop", reason="unmatched" if links else f"unlinked:{name}")))
+        several = len(links) > 1
+        for i in range(len(links) - 1, -1, -1):
+            e = links[i]
+            target = self.numbered(self.arrive(e.dst, e.inp, e.way), i + 1 if several else 0)
+            result = target if e.cls is None else m.ite(m.from_class(e.cls), target, result)
+        self.check_links(links)
+        return result
+
+    def numbered(self, fdd: Fdd, hop: int) -> Fdd:
+        return self.manager.map_leaves(fdd, lambda arc: Arc(hop, arc.to))
+
+    def arrive(self, node: int, inp: int, way: int) -> Fdd:
+        """Packets that reach a node; arcs with hop 0."""
+        key = (node, inp, way)
+        if key not in self._memo:
+            self._memo[key] = self._arrive(node, inp, way)
+        return self._memo[key]
+
+    def _arrive(self, node: int, inp: int, way: int) -> Fdd:
+        n, m = self.graph.nodes[node], self.manager
+        if n.kind == "out":
+            return m.leaf(Arc(0, End("port", n.port)))
+        if n.kind == "drop":
+            return m.leaf(Arc(0, End("drop", reason="drop")))
+        if n.kind == "classifier":
+            return m.leaf(Arc(0, End("stage", self.stage_of[node])))
+        assert n.elem is not None
+        t = n.elem.__mcc_elem__
+        through = self.output(node, 0, way)
+        if not any(h.role in ("process_packet", "process_batch") and h.port == inp for h in t.handlers) \
+                and (inp != 0 or t.session is None):
+            return m.map_leaves(through, lambda arc: arc)
+        outs = [through, *(self.output(node, k, way) for k in range(1, t.ports[1]))]
+        inside = m.product(outs, lambda arcs: Arc(0, Step(node, inp, way, tuple(arcs))))
+        cls = element_class(n, self.codes[node], inp)
+        outside = through if t.others == "pass" else m.leaf(Arc(0, End("drop", reason=f"others:{n.name}")))
+        return m.ite(m.from_class(cls), inside, outside)
+
+    def check_links(self, links: tuple[GraphEdge, ...]) -> None:
+        """Warn of a link that can take no packet, naming the earlier link that takes them all."""
+        m = self.manager
+        taken = m.leaf(False)
+        for i, e in enumerate(links):
+            mine = m.leaf(True) if e.cls is None else m.from_class(e.cls)
+            rest = m.ite(taken, m.leaf(False), mine)
+            if m.leaves(rest) == {False} and e not in self._tried:
+                self._tried[e] = True
+                before = next((x for x in links[:i] if self._covers(x, mine)), links[i - 1] if i else None)
+                self._shadowed(e, before)
+            taken = m.ite(mine, m.leaf(True), taken)
+
+    def _covers(self, earlier: GraphEdge, mine: Fdd) -> bool:
+        m = self.manager
+        if earlier.cls is None:
+            return True
+        return bool(m.leaves(m.ite(m.from_class(earlier.cls), m.leaf(False), mine)) == {False})
+
+    def _shadowed(self, e: GraphEdge, before: GraphEdge | None) -> None:
+        name = self.graph.nodes[e.dst].name
+        if before is None:
+            self.report.warning(e.span, f"no packet can take this link to {name}",
+                                f"its class {e.cls} can never hold")
+            return
+        what = "everything" if before.cls is None else str(before.cls)
+        self.report.warning(e.span, f"no packet can take this link to {name}",
+                            "links are tried in order, the first that holds is taken",
+                            also=((before.span, f"an earlier link takes {what}"),))

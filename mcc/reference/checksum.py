@@ -1,0 +1,98 @@
+"""Checksums: the sum (RFC 1071), mending after writes (RFC 1624, equation 3), verifying, computing anew."""
+
+from __future__ import annotations
+
+from mcc.reference.packet import PacketState
+
+_AT = {"tcp": 16, "udp": 6, "icmp": 2, "icmp6": 2}
+_PROTO = {"tcp": 6, "udp": 17, "icmp6": 58}
+
+
+def fold(total: int) -> int:
+    """A sum of 16-bit words with the carries added in: 0 only for 0."""
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total
+
+
+def words(data: bytes) -> int:
+    """The sum of the big-endian 16-bit words of `data`, an odd last byte padded with 0."""
+    if len(data) % 2:
+        data += b"\0"
+    return sum(int.from_bytes(data[i:i + 2], "big") for i in range(0, len(data), 2))
+
+
+def l4_name(p: PacketState) -> str:
+    """The layer with a checksum of its own: "tcp", "udp", "icmp", "icmp6", or "" where there is none."""
+    return next((n for n in _AT if p.has(n)), "")
+
+
+def mend(p: PacketState) -> None:
+    """Apply the differences of the fields written, once, as the packet leaves. A UDP checksum of 0 stays 0."""
+    if p.ip_delta is not None and p.has("ip"):
+        _apply(p, p.found.l3 + 10, p.ip_delta)
+    name = l4_name(p)
+    if p.l4_delta is not None and name:
+        at = p.found.l4 + _AT[name]
+        if name != "udp" or p.data[at:at + 2] != b"\0\0":
+            _apply(p, at, p.l4_delta)
+            if name == "udp" and p.data[at:at + 2] == b"\0\0":
+                p.data[at:at + 2] = b"\xff\xff"
+    p.ip_delta = p.l4_delta = None
+
+
+def _apply(p: PacketState, at: int, delta: int) -> None:
+    was = int.from_bytes(p.data[at:at + 2], "big")
+    p.data[at:at + 2] = (~fold((~was & 0xFFFF) + delta) & 0xFFFF).to_bytes(2, "big")
+
+
+def _ip_sum(p: PacketState) -> int:
+    l3 = p.found.l3
+    return words(bytes(p.data[l3:p.found.l4]))
+
+
+def _pseudo(p: PacketState, length: int, name: str) -> int:
+    l3 = p.found.l3
+    if name == "icmp":
+        return 0
+    addresses = p.data[l3 + 12:l3 + 20] if p.has("ip") else p.data[l3 + 8:l3 + 40]
+    return words(bytes(addresses)) + (length >> 16) + (length & 0xFFFF) + _PROTO[name]
+
+
+def whole(p: PacketState) -> bool:
+    """Whether the whole IP packet is captured and not a fragment, so that its layer 4 checksum can be told."""
+    l3, d = p.found.l3, p.data
+    total = int.from_bytes(d[l3 + 2:l3 + 4], "big") if p.has("ip") else 40 + int.from_bytes(d[l3 + 4:l3 + 6], "big")
+    return p.found.frag == 0 and l3 + total <= len(d)
+
+
+def verify(p: PacketState) -> bool:
+    """False for a packet with a wrong IPv4 header or layer 4 checksum; what cannot be told counts as right."""
+    if p.has("ip") and fold(_ip_sum(p)) != 0xFFFF:
+        return False
+    name = l4_name(p)
+    if not name or not whole(p):
+        return True
+    l4, end = p.found.l4, p.found.ip_end
+    if name == "udp" and p.data[l4 + 6:l4 + 8] == b"\0\0":
+        return True
+    return fold(words(bytes(p.data[l4:end])) + _pseudo(p, end - l4, name)) == 0xFFFF
+
+
+def fill(p: PacketState) -> None:
+    """Compute both checksums anew; a UDP checksum of 0 (none) over IPv4 stays 0."""
+    p.ip_delta = p.l4_delta = None
+    if p.has("ip"):
+        at = p.found.l3 + 10
+        p.data[at:at + 2] = b"\0\0"
+        p.data[at:at + 2] = (~fold(_ip_sum(p)) & 0xFFFF).to_bytes(2, "big")
+    name = l4_name(p)
+    if not name or not whole(p):
+        return
+    l4, end = p.found.l4, p.found.ip_end
+    at = l4 + _AT[name]
+    if name == "udp" and p.has("ip") and p.data[at:at + 2] == b"\0\0":
+        return
+    p.data[at:at + 2] = b"\0\0"
+    value = ~fold(words(bytes(p.data[l4:end])) + _pseudo(p, end - l4, name)) & 0xFFFF
+    p.data[at:at + 2] = (value or (0xFFFF if name == "udp" else 0)).to_bytes(2, "big")

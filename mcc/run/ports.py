@@ -1,0 +1,136 @@
+"""What the ports of a chain are bound to: `--port NAME=SPEC`, and the one capture of a one- or two-port chain."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mcc.diag import PortError
+from mcc.run.usage import UsageError
+
+LATER = {"dpdk": "DPDK", "afpacket": "packet sockets", "afxdp": "AF_XDP", "tap": "TAP devices"}
+"""Kinds of SPEC that the contract names and this build has no code for."""
+
+
+@dataclass(frozen=True)
+class Binding:
+    """One port: packets come from capture `source` ("" or None: none), what leaves goes to `sink` (None: counted only)."""
+
+    port: str
+    source: str | None = None
+    sink: str | None = None
+
+
+@dataclass(frozen=True)
+class Bindings:
+    """All ports, in the chain's order.
+
+    shared: one capture for all of a one- or two-port chain: `source` is divided between the ports by who began each
+    session, and `sink` takes what leaves by any port. Else each port has its own files.
+    """
+
+    ports: tuple[Binding, ...]
+    shared: bool = False
+    source: str | None = None
+    sink: str | None = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Captures that are read, each once, in port order."""
+        found = [self.source, *(p.source for p in self.ports)]
+        return tuple(s for s in found if s)
+
+    @property
+    def sinks(self) -> tuple[str, ...]:
+        found = [self.sink, *(p.sink for p in self.ports)]
+        return tuple(s for s in found if s)
+
+
+def parse_spec(port: str, spec: str) -> Binding:
+    """`pcap:IN[,OUT]` or `null`. IN may be empty: a port that only sends.
+
+    Raises UsageError for a spec that cannot be read, PortError for a kind that this build has not got.
+    """
+    kind, colon, rest = spec.partition(":")
+    if kind == "null" and not colon:
+        return Binding(port)
+    if kind in LATER:
+        raise PortError(f"port {port}: {LATER[kind]} ({kind}:) are not in this build; use pcap:IN,OUT or null")
+    if kind != "pcap" or not colon:
+        near = difflib.get_close_matches(kind, ["pcap", "null", *LATER], 1)
+        raise UsageError(f"port {port}: {spec!r} is not a port specification",
+                         f"did you mean {near[0]}?" if near and near[0] != kind else "pcap:IN[,OUT] or null")
+    source, comma, sink = rest.partition(",")
+    if not source and not sink:
+        raise UsageError(f"port {port}: pcap: needs a file", "pcap:IN, pcap:IN,OUT or pcap:,OUT")
+    return Binding(port, source or None, sink or None)
+
+
+def parse_port_options(options: Sequence[str]) -> dict[str, str]:
+    """`NAME=SPEC` strings to a dict. Raises UsageError."""
+    found: dict[str, str] = {}
+    for option in options:
+        name, equals, spec = option.partition("=")
+        if not equals or not name or not spec:
+            raise UsageError(f"--port {option!r} is not NAME=SPEC", "such as --port lan=pcap:in.pcap,out.pcap")
+        if name in found:
+            raise UsageError(f"--port {name} is given twice")
+        found[name] = spec
+    return found
+
+
+def bind(names: Sequence[str], capture: str | None, out: str | None, specs: Mapping[str, str],
+         chain: str = "the chain") -> Bindings:
+    """The bindings of the ports `names` of a chain: of one capture, or of `--port` options.
+
+    Raises UsageError where they do not fit the chain, PortError where a kind of port is not in this build.
+    """
+    if capture is not None and specs:
+        raise UsageError("a capture and --port are two ways to say the same", "leave one of them out")
+    if not specs:
+        return _shared(names, capture, out, chain)
+    if out is not None:
+        raise UsageError("with --port each port has its own output, -o is for one capture",
+                         f"--port {names[0]}=pcap:IN,OUT")
+    for name in specs:
+        if name not in names:
+            raise UsageError(f"{chain} has no port {name!r}", f"its ports: {', '.join(names)}")
+    missing = [n for n in names if n not in specs]
+    if missing:
+        raise UsageError(f"nothing is said about port {', '.join(missing)}", f"--port {missing[0]}=null leaves it open")
+    made = Bindings(tuple(parse_spec(n, specs[n]) for n in names))
+    if not made.sources:
+        raise UsageError("no port has a capture to read", f"--port {names[0]}=pcap:IN,OUT")
+    _no_clash(made)
+    return made
+
+
+def _shared(names: Sequence[str], capture: str | None, out: str | None, chain: str) -> Bindings:
+    if capture is None:
+        raise UsageError("there is nothing to read",
+                         "mcc run CHAIN CAPTURE -o OUT, or " + " ".join(f"--port {n}=pcap:IN,OUT" for n in names))
+    if len(names) > 2:
+        raise UsageError(f"{chain} has {len(names)} ports: {', '.join(names)}; one capture can feed two",
+                         " ".join(f"--port {n}=pcap:IN,OUT" for n in names))
+    made = Bindings(tuple(Binding(n) for n in names), True, capture, out)
+    _no_clash(made)
+    return made
+
+
+def _no_clash(bindings: Bindings) -> None:
+    """One file is written once, and never while it is read."""
+    sinks = bindings.sinks
+    for i, sink in enumerate(sinks):
+        if sink in sinks[:i]:
+            raise UsageError(f"two ports write to {sink}", "give each its own file")
+        if sink != "-" and any(_same_file(sink, s) for s in bindings.sources):
+            raise UsageError(f"{sink} is read and written", "write to another file")
+    if bindings.sources.count("-") > 1:
+        raise UsageError("two ports read standard input")
+
+
+def _same_file(a: str, b: str) -> bool:
+    from os.path import exists, samefile
+
+    return a == b or (exists(a) and exists(b) and samefile(a, b))

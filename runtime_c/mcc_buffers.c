@@ -1,0 +1,93 @@
+#include "mcc_buffers.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "mcc_mem.h"
+
+_Static_assert(sizeof(struct mcc_packet) <= MCC_BUFFER_HEAD - MCC_HEADROOM, "the packet fits before the headroom");
+_Static_assert(MCC_BUFFER_STRIDE % MCC_LINE == 0 && MCC_BUFFER_LARGE_STRIDE % MCC_LINE == 0, "buffers are aligned");
+
+static bool mcc_buffer_part_init(struct mcc_buffer_part *part, uint32_t count, uint32_t stride)
+{
+    *part = (struct mcc_buffer_part){.stride = stride, .count = count};
+    if (count)
+        part->base = mcc_mem_map((size_t)count * stride);
+    return count == 0 || part->base;
+}
+
+int mcc_buffers_init(struct mcc_buffers *b, uint32_t small, uint32_t large)
+{
+    struct mcc_buffers made;
+    if (small == 0)
+        return -EINVAL;
+    if (!mcc_buffer_part_init(&made.small, small, MCC_BUFFER_STRIDE))
+        return -ENOMEM;
+    if (!mcc_buffer_part_init(&made.large, large, MCC_BUFFER_LARGE_STRIDE)) {
+        mcc_mem_unmap(made.small.base, (size_t)small * MCC_BUFFER_STRIDE);
+        return -ENOMEM;
+    }
+    *b = made;
+    return 0;
+}
+
+void mcc_buffers_free(struct mcc_buffers *b)
+{
+    mcc_mem_unmap(b->small.base, (size_t)b->small.count * MCC_BUFFER_STRIDE);
+    mcc_mem_unmap(b->large.base, (size_t)b->large.count * MCC_BUFFER_LARGE_STRIDE);
+    *b = (struct mcc_buffers){.small.base = NULL};
+}
+
+static struct mcc_packet *mcc_buffer_part_get(struct mcc_buffer_part *part)
+{
+    struct mcc_packet *p = part->free;
+    if (p)
+        part->free = p->next;
+    else if (part->fresh < part->count)
+        p = (struct mcc_packet *)(void *)(part->base + (size_t)part->fresh++ * part->stride);
+    else
+        return NULL;
+    part->used++;
+    *p = (struct mcc_packet){
+        .data = (uint8_t *)p + MCC_BUFFER_HEAD, .headroom = MCC_HEADROOM, .room = part->stride - MCC_BUFFER_HEAD,
+    };
+    return p;
+}
+
+struct mcc_packet *mcc_buffer_get(struct mcc_buffers *b, uint32_t len)
+{
+    struct mcc_packet *p = NULL;
+    if (len <= MCC_BUFFER_ROOM)
+        p = mcc_buffer_part_get(&b->small);
+    else if (len <= MCC_BUFFER_LARGE_ROOM)
+        p = mcc_buffer_part_get(&b->large);
+    if (p)
+        p->len = p->wire_len = len;
+    return p;
+}
+
+void mcc_buffer_put(struct mcc_buffers *b, struct mcc_packet *p)
+{
+    uintptr_t at = (uintptr_t)p - (uintptr_t)b->small.base;
+    struct mcc_buffer_part *part = at < (size_t)b->small.count * MCC_BUFFER_STRIDE ? &b->small : &b->large;
+    p->next = part->free;
+    part->free = p;
+    part->used--;
+}
+
+struct mcc_packet *mcc_buffer_copy(struct mcc_buffers *b, const struct mcc_packet *p)
+{
+    struct mcc_packet *copy = mcc_buffer_get(b, p->len);
+    if (!copy)
+        return NULL;
+    struct mcc_packet buffer = *copy;
+    *copy = *p;
+    copy->data = buffer.data;
+    copy->headroom = buffer.headroom;
+    copy->room = buffer.room;
+    copy->cookie = buffer.cookie;
+    copy->next = NULL;
+    if (p->len)
+        memcpy(copy->data, p->data, p->len);
+    return copy;
+}

@@ -1,0 +1,79 @@
+#include "mcc_core.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { LOG_FIRST = 1 << 16, LOG_MAX = 1 << 26 };
+
+int mcc_core_init(struct mcc_core *core, const struct mcc_config *config)
+{
+    struct mcc_core fresh = {.start = config->start, .now = config->start, .due = UINT64_MAX,
+                             .checksums = config->checksums, .max_sessions = config->max_sessions};
+    fresh.out = calloc(MCC_OUT_MAX, sizeof *fresh.out);
+    fresh.buffers = calloc(1, sizeof *fresh.buffers);
+    if (!fresh.out || !fresh.buffers ||
+        mcc_buffers_init(fresh.buffers, config->buffers, config->large_buffers) != 0) {
+        free(fresh.out);
+        free(fresh.buffers);
+        return -ENOMEM;
+    }
+    fresh.sessions.on = config->log_sessions;
+    fresh.alerts.on = config->log_alerts;
+    *core = fresh;
+    return 0;
+}
+
+void mcc_core_free(struct mcc_core *core)
+{
+    if (core->buffers)
+        mcc_buffers_free(core->buffers);
+    free(core->buffers);
+    free(core->out);
+    free(core->sessions.base);
+    free(core->alerts.base);
+    memset(core, 0, sizeof *core);
+}
+
+uint8_t *mcc_log_take(struct mcc_log *log, size_t n)
+{
+    if (!log->on)
+        return NULL;
+    if (log->size - log->used < n) {
+        size_t size = log->size ? log->size * 2 : LOG_FIRST;
+        while (size - log->used < n && size < LOG_MAX)
+            size *= 2;
+        uint8_t *base = size <= LOG_MAX && size - log->used >= n ? realloc(log->base, size) : NULL;
+        if (!base) {
+            log->lost++;
+            return NULL;
+        }
+        log->base = base;
+        log->size = size;
+    }
+    uint8_t *at = log->base + log->used;
+    log->used += n;
+    return at;
+}
+
+struct mcc_packet *mcc_core_receive(struct mcc_core *core, const uint8_t *data, uint32_t len, uint32_t wire_len,
+                                    uint64_t at, uint8_t port, uint8_t link)
+{
+    core->ports[port].rx_packets++;
+    core->ports[port].rx_bytes += len;
+    struct mcc_packet *p = mcc_buffer_get(core->buffers, len);
+    if (!p) {
+        core->drops[MCC_DROP_NO_BUFFER]++;
+        return NULL;
+    }
+    if (len)
+        memcpy(p->data, data, len);
+    p->len = len;
+    p->wire_len = wire_len < len ? len : wire_len;
+    p->at = at;
+    p->in_port = port;
+    p->link = link;
+    p->fix = 0;
+    p->ip_delta = p->l4_delta = 0;
+    p->next_hop = 0;
+    return p;
+}

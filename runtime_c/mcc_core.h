@@ -1,0 +1,126 @@
+/* What every box has, whatever its chain: the clock, packets on their way out, counters, logs.
+ *
+ * The module's `struct mcc_box` begins with a `struct mcc_core`. One thread works on a box.
+ *
+ *   port -> mcc_core_in -> [parse, classify, handlers] -> mcc_core_out -> out[] -> port
+ *
+ * Conservation: received + made = sent + dropped (by reason) + held; mcc_core_drop is the only way to lose a packet.
+ */
+#ifndef MCC_CORE_H
+#define MCC_CORE_H
+
+#include <string.h>
+
+#include "mcc_buffers.h"
+#include "mcc_checksum.h"
+#include "mcc_packet.h"
+
+enum { MCC_MAX_PORTS = 64, MCC_TICK_SHIFT = 24, MCC_BURST = 32, MCC_OUT_MAX = 8192 };
+
+enum mcc_end {            /* why a session ended; the order of mcc/run/stats.py ENDS */
+    MCC_END_FIN, MCC_END_RST, MCC_END_TIMEOUT, MCC_END_CLOSED, MCC_END_EVICTED, MCC_END_REPLACED, MCC_END_RUN,
+    MCC_ENDS,
+};
+
+enum mcc_reason {         /* drop reasons that every chain has; the module's own follow */
+    MCC_DROP_NO_BUFFER, MCC_DROP_OUT_FULL, MCC_DROP_NO_SESSION, MCC_DROP_CHECKSUM, MCC_DROP_PARKED_LONG,
+    MCC_DROP_UNLINKED, MCC_REASONS,
+};
+
+enum mcc_checksums { MCC_CHECKSUMS_KEEP, MCC_CHECKSUMS_VERIFY, MCC_CHECKSUMS_FIX };
+
+struct mcc_count {
+    uint64_t packets, bytes;
+};
+
+struct mcc_port_count {
+    uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, rx_errors;
+};
+
+struct mcc_log {          /* records one behind the other; owned; drained from outside between bursts */
+    uint8_t *base;
+    size_t used, size;
+    uint64_t lost;        /* records that found no room */
+    bool on;
+};
+
+struct mcc_core {
+    uint64_t start;       /* ns: tick 0 */
+    uint64_t now;         /* ns, never moves back */
+    uint64_t due;         /* ns: the earliest time at which a timer may have something to do */
+    uint32_t tick;        /* (now - start) >> MCC_TICK_SHIFT, saturating */
+    uint8_t checksums;    /* enum mcc_checksums */
+    uint32_t max_sessions;
+    uint32_t active, peak;
+    uint64_t created, sequence;
+    uint64_t ended[MCC_ENDS];
+    uint64_t made;        /* packets that handlers emitted */
+    uint64_t held;        /* packets parked now */
+    uint64_t *drops;      /* by reason; owned by the module's box */
+    uint32_t out_count;
+    struct mcc_packet **out;   /* MCC_OUT_MAX places; packets here wait for their port */
+    struct mcc_buffers *buffers;
+    struct mcc_log sessions, alerts;
+    struct mcc_port_count ports[MCC_MAX_PORTS];
+};
+
+struct mcc_config {
+    uint64_t start;       /* ns */
+    uint64_t seed;
+    uint32_t max_sessions;
+    uint32_t core, cores; /* this box is `core` of `cores`: port pools are split */
+    uint8_t checksums;
+    bool log_sessions, log_alerts;
+    uint32_t buffers, large_buffers;
+};
+
+int mcc_core_init(struct mcc_core *core, const struct mcc_config *config);
+void mcc_core_free(struct mcc_core *core);
+
+/* Appends a record of `n` bytes; NULL (and counted) when logging is off or the log has reached 64 MiB. */
+uint8_t *mcc_log_take(struct mcc_log *log, size_t n);
+
+/* A packet of `len` bytes, of which `wire_len` were on the wire, in a buffer of the box; NULL: none free (counted). */
+struct mcc_packet *mcc_core_receive(struct mcc_core *core, const uint8_t *data, uint32_t len, uint32_t wire_len,
+                                    uint64_t at, uint8_t port, uint8_t link);
+
+static inline uint32_t mcc_core_tick(const struct mcc_core *core, uint64_t at)
+{
+    uint64_t tick = at > core->start ? (at - core->start) >> MCC_TICK_SHIFT : 0;
+    return tick < UINT32_MAX - 1 ? (uint32_t)tick : UINT32_MAX - 1;
+}
+
+/* Moves the clock; the caller has run what was due. */
+static inline void mcc_core_clock(struct mcc_core *core, uint64_t at)
+{
+    if (at > core->now) {
+        core->now = at;
+        core->tick = mcc_core_tick(core, at);
+    }
+}
+
+/* Lets a packet go; `reason` counts it. */
+static inline void mcc_core_drop(struct mcc_core *core, struct mcc_packet *p, uint32_t reason)
+{
+    core->drops[reason]++;
+    mcc_buffer_put(core->buffers, p);
+}
+
+/* A packet leaves by `port`: checksums are mended once for all that was rewritten. */
+static inline void mcc_core_out(struct mcc_core *core, struct mcc_packet *p, uint16_t port)
+{
+    if (__builtin_expect(core->out_count == MCC_OUT_MAX, 0)) {
+        mcc_core_drop(core, p, MCC_DROP_OUT_FULL);
+        return;
+    }
+    if (p->fix)
+        mcc_fix(p);
+    if (__builtin_expect(core->checksums == MCC_CHECKSUMS_FIX, 0))
+        mcc_checksum_fill(p);
+    p->out_port = port;
+    core->ports[port].tx_packets++;
+    core->ports[port].tx_bytes += p->len;
+    core->out[core->out_count++] = p;
+}
+
+#endif

@@ -1,0 +1,82 @@
+#include "mcc_flow.h"
+
+#include <errno.h>
+
+#include "mcc_mem.h"
+
+enum { SECOND_CHANCES = 8, TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_ACK = 16 };
+
+int mcc_flows_init(struct mcc_flows *flows, uint32_t capacity, uint32_t size, uint64_t seed)
+{
+    struct mcc_flows f = {.capacity = capacity};
+    size_t places = (size_t)capacity + 1;
+    f.cold = mcc_mem_map(places * sizeof *f.cold);
+    f.links = mcc_mem_map(places * sizeof *f.links);
+    bool pool = mcc_pool_init(&f.pool, capacity, size) == 0;
+    bool wheel = mcc_wheel_init(&f.wheel, capacity, 0) == 0;
+    bool table = mcc_table_init(&f.table, 2 * capacity, seed) == 0;
+    if (f.cold && f.links && pool && wheel && table) {
+        *flows = f;
+        return 0;
+    }
+    if (pool)
+        mcc_pool_free(&f.pool);
+    if (wheel)
+        mcc_wheel_free(&f.wheel);
+    if (table)
+        mcc_table_free(&f.table);
+    mcc_mem_unmap(f.cold, places * sizeof *f.cold);
+    mcc_mem_unmap(f.links, places * sizeof *f.links);
+    return -ENOMEM;
+}
+
+void mcc_flows_free(struct mcc_flows *flows)
+{
+    size_t places = (size_t)flows->capacity + 1;
+    if (!flows->cold)
+        return;
+    mcc_pool_free(&flows->pool);
+    mcc_wheel_free(&flows->wheel);
+    mcc_table_free(&flows->table);
+    mcc_mem_unmap(flows->cold, places * sizeof *flows->cold);
+    mcc_mem_unmap(flows->links, places * sizeof *flows->links);
+    memset(flows, 0, sizeof *flows);
+}
+
+int mcc_flow_tcp_close(struct mcc_flow_cold *cold, struct mcc_fcb *mine, struct mcc_fcb *other,
+                       const struct mcc_packet *p, unsigned direction)
+{
+    const uint8_t *tcp = p->data + p->l4;
+    uint8_t flags = tcp[13];
+    if (flags & TCP_RST)
+        return MCC_END_RST;
+    if (flags & TCP_FIN) {
+        uint32_t length = mcc_payload(p) + 1 + (flags & TCP_SYN ? 1 : 0);
+        cold->fin[direction] = mcc_be32(tcp + 4) + length;
+        cold->fins |= (uint8_t)(1u << direction);
+        mine->closing = other->closing = 1;
+    }
+    unsigned far = 1 - direction;
+    if (flags & TCP_ACK && cold->fins & 1u << far && (int32_t)(mcc_be32(tcp + 8) - cold->fin[far]) >= 0)
+        cold->acked |= (uint8_t)(1u << far);
+    return cold->acked == 3 && cold->reason != MCC_END_FIN ? MCC_END_FIN : -1;
+}
+
+uint32_t mcc_flow_victim(struct mcc_flows *flows, uint32_t (*last)(const struct mcc_flows *, uint32_t))
+{
+    if (flows->embryonic.head)
+        return flows->embryonic.head;
+    uint32_t best = 0, best_tick = UINT32_MAX;
+    for (unsigned i = 0; i < SECOND_CHANCES && flows->settled.head; i++) {
+        uint32_t index = flows->settled.head;
+        uint32_t tick = last(flows, index);
+        if (tick < best_tick) {
+            best = index;
+            best_tick = tick;
+        }
+        mcc_list_touch(&flows->settled, flows->links, index);
+        if (flows->settled.head == index)
+            break;
+    }
+    return best;
+}
