@@ -5,8 +5,10 @@
 
 #include "mcc_mem.h"
 
-_Static_assert(sizeof(struct mcc_packet) <= MCC_BUFFER_HEAD - MCC_HEADROOM, "the packet fits before the headroom");
-_Static_assert(MCC_BUFFER_STRIDE % MCC_LINE == 0 && MCC_BUFFER_LARGE_STRIDE % MCC_LINE == 0, "buffers are aligned");
+_Static_assert(sizeof(struct mcc_packet) <= MCC_BUFFER_HEAD - MCC_HEADROOM,
+               "the packet fits before the headroom");
+_Static_assert(MCC_BUFFER_STRIDE % MCC_LINE == 0 && MCC_BUFFER_LARGE_STRIDE % MCC_LINE == 0,
+               "buffers are aligned");
 
 static bool mcc_buffer_part_init(struct mcc_buffer_part *part, uint32_t count, uint32_t stride)
 {
@@ -49,7 +51,9 @@ static struct mcc_packet *mcc_buffer_part_get(struct mcc_buffer_part *part)
         return NULL;
     part->used++;
     *p = (struct mcc_packet){
-        .data = (uint8_t *)p + MCC_BUFFER_HEAD, .headroom = MCC_HEADROOM, .room = part->stride - MCC_BUFFER_HEAD,
+        .data = (uint8_t *)p + MCC_BUFFER_HEAD,
+        .headroom = MCC_HEADROOM,
+        .room = part->stride - MCC_BUFFER_HEAD,
     };
     return p;
 }
@@ -69,7 +73,8 @@ struct mcc_packet *mcc_buffer_get(struct mcc_buffers *b, uint32_t len)
 void mcc_buffer_put(struct mcc_buffers *b, struct mcc_packet *p)
 {
     uintptr_t at = (uintptr_t)p - (uintptr_t)b->small.base;
-    struct mcc_buffer_part *part = at < (size_t)b->small.count * MCC_BUFFER_STRIDE ? &b->small : &b->large;
+    struct mcc_buffer_part *part =
+        at < (size_t)b->small.count * MCC_BUFFER_STRIDE ? &b->small : &b->large;
     p->next = part->free;
     part->free = p;
     part->used--;

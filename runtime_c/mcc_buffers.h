@@ -1,10 +1,10 @@
 /* Packet buffers: many for ordinary frames and a few for the longest that captures hold.
  *
- *   | struct mcc_packet | headroom | room for the frame ..................... |      one buffer, `stride` bytes
+ *   | struct mcc_packet | headroom | room for the frame ......... |    one buffer, `stride` bytes
  *                                  ^ data
  *
- * Ordinary strides are no power of two, so that frames do not fall into the same cache sets. The buffer put back last
- * is given out first. Memory is touched only when a buffer is first used.
+ * Ordinary strides are no power of two, so that frames do not fall into the same cache sets. The
+ * buffer put back last is given out first. Memory is touched only when a buffer is first used.
  */
 #ifndef MCC_BUFFERS_H
 #define MCC_BUFFERS_H
@@ -15,19 +15,19 @@
 #include "mcc_packet.h"
 
 enum {
-    MCC_BUFFER_STRIDE = 2432,            /* 19 * 128 */
+    MCC_BUFFER_STRIDE = 2432, /* 19 * 128 */
     MCC_BUFFER_LARGE_STRIDE = 262144 + 4 * 1024 + 128,
-    MCC_BUFFER_HEAD = 128 + MCC_HEADROOM, /* the packet, rounded to whole cache lines, and the headroom */
+    MCC_BUFFER_HEAD = 128 + MCC_HEADROOM, /* the packet in whole cache lines, headroom */
     MCC_BUFFER_ROOM = MCC_BUFFER_STRIDE - MCC_BUFFER_HEAD,             /* 2,176 bytes of frame */
     MCC_BUFFER_LARGE_ROOM = MCC_BUFFER_LARGE_STRIDE - MCC_BUFFER_HEAD, /* 266,112 bytes of frame */
 };
 
 struct mcc_buffer_part {
-    uint8_t *base;             /* owned */
-    struct mcc_packet *free;   /* put back, linked by `next` */
+    uint8_t *base;           /* owned */
+    struct mcc_packet *free; /* put back, linked by `next` */
     uint32_t stride, count;
-    uint32_t fresh;            /* buffers below this one were given out before */
-    uint32_t used;             /* given out now */
+    uint32_t fresh; /* buffers below this one were given out before */
+    uint32_t used;  /* given out now */
 };
 
 struct mcc_buffers {
@@ -38,17 +38,22 @@ struct mcc_buffers {
 int mcc_buffers_init(struct mcc_buffers *b, uint32_t small, uint32_t large);
 void mcc_buffers_free(struct mcc_buffers *b);
 
-/* An empty packet (all fields 0 but data, headroom, room) with room for `len` bytes; len and wire_len are set to `len`, the
- * bytes are not. Owned by the caller until mcc_buffer_put(). NULL when there is none: the caller drops and counts. */
+/* An empty packet (all fields 0 but data, headroom, room) with room for `len` bytes; len and
+ * wire_len are set to `len`, the bytes are not. Owned by the caller until mcc_buffer_put(). NULL
+ * when there is none: the caller drops and counts. */
 struct mcc_packet *mcc_buffer_get(struct mcc_buffers *b, uint32_t len);
 
 /* Gives back a packet of these buffers. */
 void mcc_buffer_put(struct mcc_buffers *b, struct mcc_packet *p);
 
-/* A packet with the same bytes and the same fields, but for its buffer and `next`. NULL as mcc_buffer_get(). */
+/* A packet with the same bytes and the same fields, but for its buffer and `next`. NULL as
+ * mcc_buffer_get(). */
 struct mcc_packet *mcc_buffer_copy(struct mcc_buffers *b, const struct mcc_packet *p);
 
 /* Buffers given out now. */
-static inline uint32_t mcc_buffers_used(const struct mcc_buffers *b) { return b->small.used + b->large.used; }
+static inline uint32_t mcc_buffers_used(const struct mcc_buffers *b)
+{
+    return b->small.used + b->large.used;
+}
 
 #endif

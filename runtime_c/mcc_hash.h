@@ -1,8 +1,9 @@
 /* A seeded hash of a few 32-bit words: multiply 64 x 64 to 128 bits and fold, as wyhash does.
  *
- * The seed is a secret: without it nobody can choose keys that collide. `n` should be a constant at the call, then
- * this is straight-line code: one multiplication for up to four words. All 64 bits are usable; mcc_table.h takes
- * the bucket from the low ones and the tag from the top 16.
+ * The seed is a secret: without it nobody can choose keys that collide. `n` should be a constant at
+ * the call, then this is straight-line code: two multiplications for up to four words (one leaves
+ * keys that count up in clumps). All 64 bits are usable; mcc_table.h takes the bucket from the low
+ * ones and the tag from the top 16.
  */
 #ifndef MCC_HASH_H
 #define MCC_HASH_H
@@ -34,8 +35,10 @@ static inline uint64_t mcc_hash(const uint32_t *words, unsigned n, uint64_t seed
     for (; n > 4; n -= 4, words += 4)
         state = mcc_hash_fold(mcc_hash_load(words, 2) ^ state ^ odd1,
                               mcc_hash_load(words + 2, 2) ^ (state << 32 | state >> 32) ^ odd2);
-    return mcc_hash_fold(mcc_hash_load(words, n) ^ state ^ odd1,
-                         mcc_hash_load(words + 2, n > 2 ? n - 2 : 0) ^ (state << 32 | state >> 32) ^ odd2);
+    uint64_t first = mcc_hash_load(words, n), second = n > 2 ? mcc_hash_load(words + 2, n - 2) : 0;
+    uint64_t folded =
+        mcc_hash_fold(first ^ state ^ odd1, second ^ (state << 32 | state >> 32) ^ odd2);
+    return mcc_hash_fold(folded ^ odd2, state ^ odd1);
 }
 
 /* The same for one 64-bit key. */

@@ -18,6 +18,12 @@
 /* 128 bits at the alignment that flow blocks have: a struct with such a member needs no more than 8 */
 typedef unsigned __int128 mcc_u128 __attribute__((aligned(8)));
 
+/* The value modulo 2^128; a function because gcc's -Wconversion takes offence at sums with such a cast. */
+static inline mcc_u128 mcc_extend(int64_t v)
+{
+    return (mcc_u128)v;
+}
+
 /* A parameter that may be changed from outside while the chain runs */
 #define MCC_LIVE(place) __atomic_load_n(&(place), __ATOMIC_RELAXED)
 
@@ -106,14 +112,22 @@ static inline void mcc_write16(struct mcc_packet *p, uint8_t *at, uint16_t now, 
 
 static inline void mcc_write32(struct mcc_packet *p, uint8_t *at, uint32_t now, uint8_t cover)
 {
-    mcc_write16(p, at, (uint16_t)(now >> 16), cover);
-    mcc_write16(p, at + 2, (uint16_t)now, cover);
+    uint32_t was = mcc_load32(at);
+    mcc_store32(at, now);
+    if (cover & MCC_FIX_IP)
+        mcc_delta32(&p->ip_delta, was, now);
+    if (cover & MCC_FIX_L4)
+        mcc_delta32(&p->l4_delta, was, now);
+    p->fix = (uint8_t)(p->fix | cover);
 }
 
 static inline void mcc_write128(struct mcc_packet *p, uint8_t *at, mcc_u128 now, uint8_t cover)
 {
-    for (unsigned i = 0; i < 4; i++)
-        mcc_write32(p, at + 4 * i, (uint32_t)(now >> (96 - 32 * i)), cover);
+    mcc_u128 was = mcc_load128(at);
+    mcc_store128(at, now);
+    if (cover & MCC_FIX_L4)
+        mcc_delta128(&p->l4_delta, was, now);
+    p->fix = (uint8_t)(p->fix | cover);
 }
 
 /* Which checksums an address is in: TCP, UDP and ICMPv6 have a pseudo header, ICMP has none, fragments no layer 4. */

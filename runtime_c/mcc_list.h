@@ -1,5 +1,6 @@
-/* Doubly linked lists of ids, first in first out. The links are an array of the caller's, indexed by id, so an id
- * is in at most one of the lists that share an array. Id 0 ends a list. All operations are O(1).
+/* Doubly linked lists of ids, first in first out. The links are an array of the caller's, indexed
+ * by id, so an id is in at most one of the lists that share an array. Id 0 ends a list. All
+ * operations are O(1).
  *
  *   head -> 7 <-> 3 <-> 9 <- tail         pushed at the tail, popped at the head
  */
@@ -13,7 +14,7 @@ struct mcc_link_ids {
 };
 
 struct mcc_list {
-    uint32_t head, tail, count;   /* all 0: empty */
+    uint32_t head, tail, count; /* all 0: empty */
 };
 
 /* Appends `id`, which is in no list. */

@@ -28,9 +28,11 @@ static inline void mcc_put48(uint8_t *at, uint64_t value)
     mcc_put32(at + 2, (uint32_t)value);
 }
 
-/* Makes `p`, which has room for 60 bytes, a broadcast ARP request (RFC 826) on Ethernet: who has `tpa`, tell `spa`
- * at `sha`. Padded with zeros to 60 bytes, parsed. IPv4 addresses and the low 48 bits of `sha` in host order. */
-static inline void mcc_make_arp_request(struct mcc_packet *p, uint32_t spa, uint64_t sha, uint32_t tpa)
+/* Makes `p`, which has room for 60 bytes, a broadcast ARP request (RFC 826) on Ethernet: who has
+ * `tpa`, tell `spa` at `sha`. Padded with zeros to 60 bytes, parsed. IPv4 addresses and the low 48
+ * bits of `sha` in host order. */
+static inline void mcc_make_arp_request(struct mcc_packet *p, uint32_t spa, uint64_t sha,
+                                        uint32_t tpa)
 {
     static const uint8_t fixed[] = {0x08, 0x06, 0, 1, 0x08, 0, 6, 4, 0, 1};
     uint8_t *d = p->data;
@@ -46,7 +48,8 @@ static inline void mcc_make_arp_request(struct mcc_packet *p, uint32_t spa, uint
     mcc_parse(p);
 }
 
-/* The link header, VLAN tags included, of an answer to `of`: Ethernet addresses exchanged, else as it was. */
+/* The link header, VLAN tags included, of an answer to `of`: Ethernet addresses exchanged, else as
+ * it was. */
 static inline void mcc_make_link(struct mcc_packet *p, const struct mcc_packet *of)
 {
     memcpy(p->data, of->data, of->l3);
@@ -81,9 +84,10 @@ static inline uint32_t mcc_make_ip(uint8_t *h, const struct mcc_packet *of, uint
     return MCC_IP6_BYTES;
 }
 
-/* Makes `p` the reset that a host without the connection would answer `of` with (RFC 9293, 3.10.7.1), parsed, checksums
- * right, padded to 60 bytes on Ethernet; `at`, in_port and link are those of `of`. False, and `p` as it was, where `of` has
- * no TCP header, is a reset itself, or `p` lacks room (l3 of `of` + 60 bytes is enough). */
+/* Makes `p` the reset that a host without the connection would answer `of` with (RFC 9293,
+ * 3.10.7.1), parsed, checksums right, padded to 60 bytes on Ethernet; `at`, in_port and link are
+ * those of `of`. False, and `p` as it was, where `of` has no TCP header, is a reset itself, or `p`
+ * lacks room (l3 of `of` + 60 bytes is enough). */
 static inline bool mcc_make_rst(struct mcc_packet *p, const struct mcc_packet *of)
 {
     enum { FIN = 1, SYN = 2, RST = 4, ACK = 16 };
@@ -91,7 +95,8 @@ static inline bool mcc_make_rst(struct mcc_packet *p, const struct mcc_packet *o
     if (!(of->layers & MCC_TCP) || was[13] & RST || p->room < of->l3 + 60u)
         return false;
     const uint8_t *ip = of->data + of->l3;
-    uint32_t behind_l3 = of->layers & MCC_IP ? mcc_be16(ip + 2) : (uint32_t)MCC_IP6_BYTES + mcc_be16(ip + 4);
+    uint32_t behind_l3 =
+        of->layers & MCC_IP ? mcc_be16(ip + 2) : (uint32_t)MCC_IP6_BYTES + mcc_be16(ip + 4);
     uint32_t header = 4u * (was[12] >> 4), segment = behind_l3 - (of->l4 - of->l3);
     uint32_t data = segment > header ? segment - header : 0;
     uint32_t sequence = (uint32_t)((was[13] & SYN) != 0) + (uint32_t)((was[13] & FIN) != 0) + data;

@@ -4,10 +4,22 @@
 
 #include "mcc_mem.h"
 
-static size_t mcc_map_entry_bytes(uint32_t n) { return ((size_t)n + 1) * sizeof(struct mcc_map_entry); }
-static size_t mcc_map_link_bytes(uint32_t n) { return ((size_t)n + 1) * sizeof(struct mcc_link_ids); }
-static size_t mcc_map_key_bytes(uint32_t n) { return ((size_t)n + 1) * sizeof(struct mcc_map_key); }
-static size_t mcc_map_waiting_bytes(uint32_t n) { return ((size_t)n + 1) * sizeof(struct mcc_map_waiting); }
+static size_t mcc_map_entry_bytes(uint32_t n)
+{
+    return ((size_t)n + 1) * sizeof(struct mcc_map_entry);
+}
+static size_t mcc_map_link_bytes(uint32_t n)
+{
+    return ((size_t)n + 1) * sizeof(struct mcc_link_ids);
+}
+static size_t mcc_map_key_bytes(uint32_t n)
+{
+    return ((size_t)n + 1) * sizeof(struct mcc_map_key);
+}
+static size_t mcc_map_waiting_bytes(uint32_t n)
+{
+    return ((size_t)n + 1) * sizeof(struct mcc_map_waiting);
+}
 
 static bool mcc_map_init_parking(struct mcc_map *m, uint32_t total, uint64_t seed)
 {
@@ -16,21 +28,26 @@ static bool mcc_map_init_parking(struct mcc_map *m, uint32_t total, uint64_t see
     m->keys = mcc_mem_map(mcc_map_key_bytes(total + 1));
     m->waiting = mcc_mem_map(mcc_map_waiting_bytes(total));
     m->park_links = mcc_mem_map(mcc_map_link_bytes(total));
-    return m->keys && m->waiting && m->park_links && mcc_table_init(&m->key_table, total + 1, seed) == 0;
+    return m->keys && m->waiting && m->park_links &&
+           mcc_table_init(&m->key_table, total + 1, seed) == 0;
 }
 
-int mcc_map_init(struct mcc_map *m, uint32_t capacity, uint64_t timeout, uint32_t park_limit, uint32_t park_total,
-                 uint64_t seed)
+int mcc_map_init(struct mcc_map *m, uint32_t capacity, uint64_t timeout, uint32_t park_limit,
+                 uint32_t park_total, uint64_t seed)
 {
     if (capacity == 0 || capacity > 1u << 24 || park_total > 1u << 20)
         return -EINVAL;
     struct mcc_map made = {
-        .capacity = capacity, .timeout = timeout, .park_limit = park_limit, .park_total = park_total,
+        .capacity = capacity,
+        .timeout = timeout,
+        .park_limit = park_limit,
+        .park_total = park_total,
         .park_timeout = MCC_MAP_PARK_TIMEOUT,
-        .entries = mcc_mem_map(mcc_map_entry_bytes(capacity)), .links = mcc_mem_map(mcc_map_link_bytes(capacity)),
+        .entries = mcc_mem_map(mcc_map_entry_bytes(capacity)),
+        .links = mcc_mem_map(mcc_map_link_bytes(capacity)),
     };
-    if (!made.entries || !made.links || mcc_table_init(&made.table, capacity, seed) != 0
-        || !mcc_map_init_parking(&made, park_total, seed)) {
+    if (!made.entries || !made.links || mcc_table_init(&made.table, capacity, seed) != 0 ||
+        !mcc_map_init_parking(&made, park_total, seed)) {
         mcc_map_free(&made);
         return -ENOMEM;
     }
@@ -73,8 +90,8 @@ void mcc_map_delete(struct mcc_map *m, uint64_t key)
         mcc_map_remove(m, id);
 }
 
-/* A new entry at the young end; the oldest one makes room. 0: the table has no place near the key's home, which
- * takes hundreds of keys of neighbouring hashes and so does not happen by chance. */
+/* A new entry at the young end; the oldest one makes room. 0: the table has no place near the key's
+ * home, which takes hundreds of keys of neighbouring hashes and so does not happen by chance. */
 static uint32_t mcc_map_insert(struct mcc_map *m, uint64_t key, uint64_t hash)
 {
     if (m->order.count == m->capacity)
@@ -112,7 +129,8 @@ static void mcc_map_settle(struct mcc_map *m, uint32_t k)
     m->keys_free = k;
 }
 
-/* Takes out the oldest packet that waits for key record `k`; mcc_map_settle() must follow. */
+/* Takes out the oldest packet that waits for key record `k`; mcc_map_settle() must
+ * follow. */
 static struct mcc_packet *mcc_map_unpark(struct mcc_map *m, uint32_t k)
 {
     struct mcc_map_key *key = &m->keys[k];
@@ -126,7 +144,8 @@ static struct mcc_packet *mcc_map_unpark(struct mcc_map *m, uint32_t k)
     return packet;
 }
 
-/* A record for a key that nothing waits for yet; 0 as mcc_map_insert(). There is one more record than packets. */
+/* A record for a key that nothing waits for yet; 0 as mcc_map_insert(). There is one record more
+ * than packets. */
 static uint32_t mcc_map_new_waited(struct mcc_map *m, uint64_t key, uint64_t hash)
 {
     uint32_t k = m->keys_free ? m->keys_free : m->keys_fresh + 1;
@@ -156,7 +175,8 @@ static void mcc_map_wait(struct mcc_map *m, uint32_t k, struct mcc_packet *packe
     mcc_list_push(&m->park_order, m->park_links, w);
 }
 
-struct mcc_packet *mcc_map_park(struct mcc_map *m, uint64_t key, struct mcc_packet *packet, uint64_t now)
+struct mcc_packet *mcc_map_park(struct mcc_map *m, uint64_t key, struct mcc_packet *packet,
+                                uint64_t now)
 {
     if (m->park_limit == 0 || m->park_total == 0)
         return packet;

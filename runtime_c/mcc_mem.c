@@ -9,7 +9,8 @@ static size_t mcc_mem_round(size_t bytes)
     return (bytes + MCC_MEM_PAGE - 1) & ~(size_t)(MCC_MEM_PAGE - 1);
 }
 
-/* Maps more than asked, then gives back what lies before the first and behind the last wanted page. */
+/* Maps more than asked, then gives back what lies before the first and behind the last wanted page.
+ * */
 static uint8_t *mcc_mem_map_aligned(size_t size, size_t align)
 {
     uint8_t *start = mmap(NULL, size + align, PROT_READ | PROT_WRITE,

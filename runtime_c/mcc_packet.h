@@ -75,5 +75,10 @@ static inline uint32_t mcc_be32(const uint8_t *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
+static inline uint64_t mcc_be48(const uint8_t *p) { return (uint64_t)mcc_be16(p) << 32 | mcc_be32(p + 2); }
+static inline uint64_t mcc_be64(const uint8_t *p) { return (uint64_t)mcc_be32(p) << 32 | mcc_be32(p + 4); }
+
+#define MCC_128(high, low) ((unsigned __int128)(high) << 64 | (low))
+static inline unsigned __int128 mcc_be128(const uint8_t *p) { return MCC_128(mcc_be64(p), mcc_be64(p + 8)); }
 
 #endif

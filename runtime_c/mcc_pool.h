@@ -2,8 +2,9 @@
  *
  *   base | (id 0, unused) | id 1 | id 2 | ...        each `stride` bytes, aligned to a cache line
  *
- * The entry freed last is given out first (it is still in the cache). A free entry's first four bytes hold the next
- * free id. An entry's other bytes are as its last user left them (zero at first): the caller sets what it reads.
+ * The entry freed last is given out first (it is still in the cache). A free entry's first four
+ * bytes hold the next free id. An entry's other bytes are as its last user left them (zero at
+ * first): the caller sets what it reads.
  */
 #ifndef MCC_POOL_H
 #define MCC_POOL_H
@@ -13,13 +14,13 @@
 #include <string.h>
 
 struct mcc_pool {
-    uint8_t *base;       /* owned */
-    uint32_t stride;     /* bytes from entry to entry */
-    uint32_t capacity;   /* entries */
-    uint32_t free;       /* head of the list of freed entries, 0: none */
-    uint32_t fresh;      /* ids above this one were never given out */
-    uint32_t used;       /* entries given out now */
-    uint32_t peak;       /* the most that ever were */
+    uint8_t *base;     /* owned */
+    uint32_t stride;   /* bytes from entry to entry */
+    uint32_t capacity; /* entries */
+    uint32_t free;     /* head of the list of freed entries, 0: none */
+    uint32_t fresh;    /* ids above this one were never given out */
+    uint32_t used;     /* entries given out now */
+    uint32_t peak;     /* the most that ever were */
 };
 
 /* Entries of `size` bytes (1 .. 65536). 0, or -ENOMEM or -EINVAL and `pool` untouched. */

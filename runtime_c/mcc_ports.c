@@ -5,15 +5,22 @@
 #include "mcc_mem.h"
 
 /* The ring and the bits behind it are one piece of memory; never 0 bytes. */
-static uint32_t mcc_ports_ring_bytes(uint32_t count) { return (count * 2 + 7) / 8 * 8; }
-static uint32_t mcc_ports_bytes(uint32_t count) { return mcc_ports_ring_bytes(count) + (count / 64 + 1) * 8; }
+static uint32_t mcc_ports_ring_bytes(uint32_t count)
+{
+    return (count * 2 + 7) / 8 * 8;
+}
+static uint32_t mcc_ports_bytes(uint32_t count)
+{
+    return mcc_ports_ring_bytes(count) + (count / 64 + 1) * 8;
+}
 
 int mcc_ports_init(struct mcc_ports *ports, uint32_t lo, uint32_t hi, uint32_t core, uint32_t cores)
 {
     if (lo < 1 || lo > hi || hi > 65535 || core >= cores)
         return -EINVAL;
     uint64_t all = hi - lo + 1;
-    uint32_t first = lo + (uint32_t)(all * core / cores), behind = lo + (uint32_t)(all * (core + 1) / cores);
+    uint32_t first = lo + (uint32_t)(all * core / cores),
+             behind = lo + (uint32_t)(all * (core + 1) / cores);
     uint32_t count = behind - first;
     uint8_t *memory = mcc_mem_map(mcc_ports_bytes(count));
     if (!memory)

@@ -1,7 +1,8 @@
-/* The Ports of the language: transport ports of a contiguous range, the one free longest is taken first.
+/* The Ports of the language: transport ports of a contiguous range, the one free longest is taken
+ * first.
  *
- * Cores share a range without talking: core k of n has its k-th part. Invariant: a port of the part is either in
- * the ring (free) or has its bit in `taken`.
+ * Cores share a range without talking: core k of n has its k-th part. Invariant: a port of the part
+ * is either in the ring (free) or has its bit in `taken`.
  */
 #ifndef MCC_PORTS_H
 #define MCC_PORTS_H
@@ -16,9 +17,10 @@ struct mcc_ports {
     uint32_t head, free; /* in the ring */
 };
 
-/* Core `core` of `cores` for the range lo .. hi (1 <= lo <= hi <= 65535); a part may be empty where there are more
- * cores than ports. 0, or -ENOMEM or -EINVAL and `ports` untouched. */
-int mcc_ports_init(struct mcc_ports *ports, uint32_t lo, uint32_t hi, uint32_t core, uint32_t cores);
+/* Core `core` of `cores` for the range lo .. hi (1 <= lo <= hi <= 65535); a part may be empty where
+ * there are more cores than ports. 0, or -ENOMEM or -EINVAL and `ports` untouched. */
+int mcc_ports_init(struct mcc_ports *ports, uint32_t lo, uint32_t hi, uint32_t core,
+                   uint32_t cores);
 void mcc_ports_free(struct mcc_ports *ports);
 
 static inline bool mcc_ports_is_taken(const struct mcc_ports *ports, uint32_t port)

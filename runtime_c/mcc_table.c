@@ -17,7 +17,10 @@ int mcc_table_init(struct mcc_table *t, uint32_t max_entries, uint64_t seed)
     if (!memory)
         return -ENOMEM;
     *t = (struct mcc_table){
-        .bucket = memory, .mask = (uint32_t)(buckets - 1), .max = max_entries, .seed = seed,
+        .bucket = memory,
+        .mask = (uint32_t)(buckets - 1),
+        .max = max_entries,
+        .seed = seed,
         .probes = buckets < MCC_TABLE_PROBES ? (uint32_t)buckets : MCC_TABLE_PROBES,
     };
     return 0;

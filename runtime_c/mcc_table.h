@@ -1,15 +1,18 @@
-/* The flow table: from the hash of a key to the 32-bit ids that may have it. Keys stay with the caller.
+/* The flow table: from the hash of a key to the 32-bit ids that may have it. Keys stay with the
+ * caller.
  *
  *   bucket (one cache line):  | tag x 10 | passed | unused | id x 10 |
  *
- * An entry lives in the first bucket with room, from its home (hash & mask) on, at most `probes` buckets away.
- * Invariants: tag 0 is an empty place, and an entry's tag is never 0; `passed` of a bucket counts the entries that
- * live behind it and have their home at it or before it, so a look-up stops at the first bucket with passed == 0.
- * Load is at most 0.45: about one look-up in a hundred reads a second line. Ids are not 0, and an id is in the table
- * once: a connection that is found under two keys takes two (2 * n and 2 * n + 1, say).
+ * An entry lives in the first bucket with room, from its home (hash & mask) on, at most `probes`
+ * buckets away. Invariants: tag 0 is an empty place, and an entry's tag is never 0; `passed` of a
+ * bucket counts the entries that live behind it and have their home at it or before it, so a
+ * look-up stops at the first bucket with passed == 0. Load is at most 0.45: about one look-up in a
+ * hundred reads a second line. Ids are not 0, and an id is in the table once: a connection that is
+ * found under two keys takes two (2 * n and 2 * n + 1, say).
  *
  *     uint32_t id;
- *     MCC_TABLE_FIND(&table, hash, id, same_key(&flows[id], key));     // id is 0 when there is none
+ *     MCC_TABLE_FIND(&table, hash, id, same_key(&flows[id], key));
+ *     // id is 0 when there is none
  */
 #ifndef MCC_TABLE_H
 #define MCC_TABLE_H
@@ -31,15 +34,16 @@ struct mcc_bucket {
 } __attribute__((aligned(64)));
 
 struct mcc_table {
-    struct mcc_bucket *bucket;   /* owned */
-    uint32_t mask;               /* buckets - 1, a power of two less one */
-    uint32_t probes;             /* buckets that an entry may be searched in, counted from its home */
-    uint32_t used;               /* entries */
-    uint32_t max;                /* entries it was made for; a few more fit */
-    uint64_t seed;               /* for the caller's hashes */
+    struct mcc_bucket *bucket; /* owned */
+    uint32_t mask;             /* buckets - 1, a power of two less one */
+    uint32_t probes;           /* buckets that an entry may be searched in, counted from its home */
+    uint32_t used;             /* entries */
+    uint32_t max;              /* entries it was made for; a few more fit */
+    uint64_t seed;             /* for the caller's hashes */
 };
 
-/* Where a search has come to: bucket `at` has `hits` (bits) left to look at, `left` buckets may be read. */
+/* Where a search has come to: bucket `at` has `hits` (bits) left to look at, `left` buckets may be
+ * read. */
 struct mcc_table_cursor {
     uint32_t at, left, hits;
     uint16_t tag;
@@ -49,7 +53,8 @@ struct mcc_table_cursor {
 int mcc_table_init(struct mcc_table *t, uint32_t max_entries, uint64_t seed);
 void mcc_table_free(struct mcc_table *t);
 
-/* Adds an entry that is not in the table yet. 0, or -ENOSPC when `probes` buckets from its home on are full. */
+/* Adds an entry that is not in the table yet. 0, or -ENOSPC when `probes` buckets from its home on
+ * are full. */
 int mcc_table_insert(struct mcc_table *t, uint64_t hash, uint32_t id);
 
 /* Removes the entry `id` that was inserted with `hash`; false if there is none. */

@@ -37,7 +37,8 @@ static void mcc_wheel_link(struct mcc_wheel *w, uint32_t id, uint32_t tick)
     unsigned level = 0;
     while ((tick >> 8 * level) - (w->now >> 8 * level) >= MCC_WHEEL_SLOTS)
         level++;
-    uint32_t slot = tick >> 8 * level & 255, place = level * MCC_WHEEL_SLOTS + slot, last = w->tail[place];
+    uint32_t slot = tick >> 8 * level & 255, place = level * MCC_WHEEL_SLOTS + slot,
+             last = w->tail[place];
     w->timer[id] = (struct mcc_timer){.prev = last, .tick = tick, .place = place + 1};
     if (last)
         w->timer[last].next = id;
@@ -52,7 +53,8 @@ static void mcc_wheel_link(struct mcc_wheel *w, uint32_t id, uint32_t tick)
 static void mcc_wheel_unlink(struct mcc_wheel *w, uint32_t id)
 {
     struct mcc_timer *timer = &w->timer[id];
-    uint32_t place = timer->place - 1, slot = place % MCC_WHEEL_SLOTS, level = place / MCC_WHEEL_SLOTS;
+    uint32_t place = timer->place - 1, slot = place % MCC_WHEEL_SLOTS,
+             level = place / MCC_WHEEL_SLOTS;
     if (timer->prev)
         w->timer[timer->prev].next = timer->next;
     else

@@ -1,11 +1,13 @@
-/* A hierarchical timer wheel over ids (1 .. capacity): one timer an id, ticks are 32-bit and never wrap.
+/* A hierarchical timer wheel over ids (1 .. capacity): one timer an id, ticks are 32-bit and never
+ * wrap.
  *
  *   level 0: 256 slots of 1 tick | level 1: 256 slots of 2^8 ticks | level 2: 2^16 | level 3: 2^24
  *
- * A timer that comes up at tick T is in the lowest level L where (T >> 8L) - (now >> 8L) <= 255, in slot
- * (T >> 8L) & 255; when the clock enters a slot of level 1 or above, its timers move down. Invariant: an armed
- * timer's tick is >= now, and above level 0 its slot is not the one the clock is in. One bit a slot says whether it
- * has timers, so the clock jumps from one occupied slot to the next whatever the distance.
+ * A timer that comes up at tick T is in the lowest level L where (T >> 8L) - (now >> 8L) <= 255, in
+ * slot (T >> 8L) & 255; when the clock enters a slot of level 1 or above, its timers move down.
+ * Invariant: an armed timer's tick is >= now, and above level 0 its slot is not the one the clock
+ * is in. One bit a slot says whether it has timers, so the clock jumps from one occupied slot to
+ * the next whatever the distance.
  */
 #ifndef MCC_WHEEL_H
 #define MCC_WHEEL_H
@@ -16,24 +18,25 @@
 enum { MCC_WHEEL_LEVELS = 4, MCC_WHEEL_SLOTS = 256 };
 
 struct mcc_timer {
-    uint32_t prev, next;   /* neighbours in the slot, 0: none */
-    uint32_t tick;         /* when it comes up */
-    uint32_t place;        /* 1 + 256 * level + slot; 0: not armed */
+    uint32_t prev, next; /* neighbours in the slot, 0: none */
+    uint32_t tick;       /* when it comes up */
+    uint32_t place;      /* 1 + 256 * level + slot; 0: not armed */
 };
 
 struct mcc_wheel {
-    struct mcc_timer *timer;   /* owned, by id */
-    uint32_t capacity;         /* highest id */
-    uint32_t now;              /* all timers before this tick have been handed out */
-    uint32_t armed;            /* timers armed now */
-    uint32_t soonest;          /* a lower bound of mcc_wheel_next() */
-    bool stale;                /* `soonest` may be too low: mcc_wheel_next() looks again */
+    struct mcc_timer *timer; /* owned, by id */
+    uint32_t capacity;       /* highest id */
+    uint32_t now;            /* all timers before this tick have been handed out */
+    uint32_t armed;          /* timers armed now */
+    uint32_t soonest;        /* a lower bound of mcc_wheel_next() */
+    bool stale;              /* `soonest` may be too low: mcc_wheel_next() looks again */
     uint64_t busy[MCC_WHEEL_LEVELS][MCC_WHEEL_SLOTS / 64];
     uint32_t head[MCC_WHEEL_LEVELS * MCC_WHEEL_SLOTS];
     uint32_t tail[MCC_WHEEL_LEVELS * MCC_WHEEL_SLOTS];
 };
 
-/* An empty wheel for ids 1 .. capacity whose clock stands at `now`. 0, or -ENOMEM or -EINVAL and `w` untouched. */
+/* An empty wheel for ids 1 .. capacity whose clock stands at `now`. 0, or -ENOMEM or -EINVAL and
+ * `w` untouched. */
 int mcc_wheel_init(struct mcc_wheel *w, uint32_t capacity, uint32_t now);
 void mcc_wheel_free(struct mcc_wheel *w);
 
@@ -43,13 +46,15 @@ void mcc_wheel_arm(struct mcc_wheel *w, uint32_t id, uint32_t tick);
 /* Disarms the timer of `id`; nothing happens if it is not armed. */
 void mcc_wheel_cancel(struct mcc_wheel *w, uint32_t id);
 
-/* The first tick at which advancing has something to do: the tick of the earliest timer if that is less than 256
- * ticks away, else possibly an earlier one, where timers move down. UINT32_MAX: nothing is armed (or only for then). */
+/* The first tick at which advancing has something to do: never later than the earliest timer;
+ * earlier where timers move down before it, which only happens at multiples of 256. UINT32_MAX:
+ * nothing is armed (or only for then). */
 uint32_t mcc_wheel_next(struct mcc_wheel *w);
 
-/* Moves the clock towards `tick` and writes the ids of timers that came up to `out`, earliest first; they are no
- * longer armed. Stops after `max` ids: fewer than `max` means that the clock is at `tick` (it never goes back) and
- * all timers up to and including it were handed out. Ids of the same tick come in no promised order. */
+/* Moves the clock towards `tick` and writes the ids of timers that came up to `out`, earliest
+ * first; they are no longer armed. Stops after `max` ids: fewer than `max` means that the clock is
+ * at `tick` (it never goes back) and all timers up to and including it were handed out. Ids of the
+ * same tick come in no promised order. */
 uint32_t mcc_wheel_advance(struct mcc_wheel *w, uint32_t tick, uint32_t *out, uint32_t max);
 
 static inline bool mcc_wheel_is_armed(const struct mcc_wheel *w, uint32_t id)
@@ -63,7 +68,8 @@ static inline uint32_t mcc_wheel_deadline(const struct mcc_wheel *w, uint32_t id
     return w->timer[id].tick;
 }
 
-/* Cheap test before mcc_wheel_advance(): false means that nothing comes up until `tick`, `tick` included. */
+/* Cheap test before mcc_wheel_advance(): false means that nothing comes up until `tick`, `tick`
+ * included. */
 static inline bool mcc_wheel_is_due(const struct mcc_wheel *w, uint32_t tick)
 {
     return w->soonest <= tick && w->armed;

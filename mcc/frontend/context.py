@@ -10,6 +10,7 @@ import ast
 import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from mcc.diag import Report, Span
@@ -53,14 +54,18 @@ class Known(Expr):
 
 @dataclass(frozen=True)
 class Inline:
+    """A compiled @inline helper: `interval` of what it returns, `arguments` with their invariants."""
+
     func: Func
     result: Declared
     interval: Interval
+    arguments: dict[str, Declared]
 
 
 @dataclass
 class Unit:
-    """One instance. `assumed`: values that each HashMap may hold; `puts`: those that were seen to be put."""
+    """One instance. `broken`: attributes whose declaration has an error; `assumed`: values that each HashMap may
+    hold; `puts`: those that were seen to be put."""
 
     inst: Element
     report: Report
@@ -68,6 +73,7 @@ class Unit:
     scratch: StructType | None
     conn: StructType | None
     state: dict[str, StateDecl]
+    broken: frozenset[str] = frozenset()
     assumed: dict[str, Interval] = field(default_factory=dict)
     puts: dict[str, Interval] = field(default_factory=dict)
     needs: dict[int, set[str]] = field(default_factory=dict)
@@ -118,13 +124,15 @@ def type_words(t: Type) -> str:
             return "a build-time value"
         case RefType(name=name):
             return f"the {name}"
-        case IntType():
-            return t.name
     return t.name
 
 
 class Context:
-    """One function being checked. `role`: of the handler, or "inline"."""
+    """One function being checked. `role`: of the handler, or "inline".
+
+    `typed`: types of locals without annotation that an earlier, silent pass has found (`probing`); in such a pass a
+    local that has been given only a literal so far stands for that literal (`literals`).
+    """
 
     def __init__(self, unit: Unit, source: Source, role: str, port: int) -> None:
         self.unit, self.source, self.role, self.port = unit, source, role, port
@@ -136,7 +144,12 @@ class Context:
         self.first: dict[str, Span] = {}
         self.order: list[str] = []
         self.names: set[str] = set()
+        self.annotated: set[str] = set()
+        self.typed: dict[str, Declared] = {}
+        self.probing = False
+        self.literals: dict[str, Expr] = {}
         self.loop_types: dict[str, IntType] = {}
+        self.finished: set[str] = set()
         self.packets: set[str] = set()
         self.poison: set[str] = set()
         self.refused: set[ast.AST] = set()
@@ -164,8 +177,10 @@ class Context:
 
     def mistake(self, node: ast.AST, message: str, hint: str = "",
                 also: tuple[tuple[Span, str], ...] = ()) -> NoReturn:
-        """Report an error at a node, and give up its statement."""
+        """Report an error at a node, and give up its statement. What holds a refused construct has its error."""
         self.failed = True
+        if self.refused and any(n in self.refused for n in ast.walk(node)):
+            raise Mistake
         self.report.error(self.span(node), message, hint, also=also)
         raise Mistake
 
@@ -193,7 +208,14 @@ def suggest(name: str, known: Iterable[str], otherwise: str = "") -> str:
     return f"did you mean {close[0]!r}?" if close else otherwise
 
 
+@lru_cache(maxsize=4096)
 def shown(node: ast.AST) -> str:
     """The user's expression, short enough for a hint."""
     text = ast.unparse(node)
     return text if len(text) <= 40 else "..."
+
+
+def operand(node: ast.AST) -> str:
+    """The user's expression as an operand: in parentheses where it has operators of its own."""
+    text = shown(node)
+    return f"({text})" if isinstance(node, (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp)) else text

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 
-from mcc.frontend.context import LITERAL, OBJECT, Context, Known, int_range, shown, type_words
+from mcc.frontend.context import LITERAL, OBJECT, Context, Known, int_range, operand, shown, type_words
 from mcc.frontend.intervals import compare
 from mcc.ir.func import BOOL, U32, BoolType, Cast, Cmp, Const, Expr, IntType, OptType, Type
 
@@ -23,7 +23,7 @@ class Convert(Context):
             return e
         self._plain(e, node)
         if isinstance(t, BoolType):
-            self.mistake(node, f"{what} is a bool, this is {type_words(e.type)}", f"write {shown(node)} != 0"
+            self.mistake(node, f"{what} is a bool, this is {type_words(e.type)}", f"write {operand(node)} != 0"
                          if isinstance(e.type, IntType) and e.type != LITERAL else "write True or False")
         if not isinstance(t, IntType) or not isinstance(e.type, IntType):
             hint = f"{t.name}({shown(node)}) is 0 or 1" if isinstance(e.type, BoolType) else ""
@@ -48,8 +48,8 @@ class Convert(Context):
         """Refuse values that are no numbers, each with its own words."""
         if isinstance(e.type, OptType):
             self.mistake(node, f"{shown(node)} may be None here",
-                         "test it first: `if x is None: return DROP`" if not isinstance(node, ast.Call) else
-                         "assign it to a local, and test that with `is None`")
+                         "assign it to a local, and test that with `is None`" if isinstance(node, ast.Call) else
+                         f"test it first: `if {shown(node)} is None: return DROP`")
         if isinstance(e, Known):
             self.mistake(node, f"{shown(node)} is {_object_words(e.value)}, which has no value in a handler",
                          "handlers work on integers and bools; use len() or == on build-time values")
@@ -93,8 +93,9 @@ class Convert(Context):
         e = self.expr(node)
         if isinstance(e.type, BoolType):
             return e
-        if isinstance(e, Known):
+        if isinstance(e, Known) and isinstance(e.value, (bytes, str, list, tuple, dict, type(None))):
             return self.const(int(bool(e.value)), BOOL, node)
+        self._plain(e, node) if isinstance(e, Known) else None
         if e.type == LITERAL and isinstance(e, Const):
             return self.const(int(e.value != 0), BOOL, node)
         if isinstance(e.type, OptType):
@@ -123,6 +124,8 @@ def _object_words(v: object) -> str:
     kind = type(v).__name__
     if isinstance(v, type):
         return f"the class {v.__name__}"
+    if isinstance(v, bytes):
+        return "bytes"
     if callable(v):
         return f"the function {getattr(v, '__name__', kind)}"
     return f"a {kind}" if kind[0].lower() not in "aeiou" else f"an {kind}"

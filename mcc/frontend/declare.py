@@ -147,27 +147,30 @@ def _constant(value: Any, t: IntType | BoolType) -> int:
 # ---------------------------------------------------------------- state
 
 
-def state_decls(inst: Element, report: Report) -> tuple[StateDecl, ...]:
-    """The state that setup has put into `self`, in order of first assignment."""
+def state_decls(inst: Element, report: Report) -> tuple[tuple[StateDecl, ...], frozenset[str]]:
+    """The state that setup has put into `self`, in order of first assignment; and the names that have errors."""
     hints = _attribute_hints(inst)
     out: list[StateDecl] = []
     seen: dict[int, str] = {}
+    broken: set[str] = set()
     for name, value in vars(inst).items():
         if not isinstance(value, STATE):
-            _check_param(inst, name, value, report)
+            if not _check_param(inst, name, value, report):
+                broken.add(name)
             continue
-        where = _attribute_span(inst, name)
         if id(value) in seen and not isinstance(value, Table):
-            report.error(where, f"self.{name} and self.{seen[id(value)]} are the same {type(value).__name__}",
+            report.error(_attribute_span(inst, name), f"self.{name} and self.{seen[id(value)]} are the same {type(value).__name__}",
                          "create one for each")
+            broken.add(name)
             continue
         seen[id(value)] = name
         args = typing.get_args(getattr(value, "__orig_class__", None)) or hints.get(name, ())
         try:
             out.append(_decl(name, value, args))
         except BadAnnotation as e:
-            report.error(where, f"self.{name}: {e.args[0]}", e.args[1])
-    return tuple(out)
+            report.error(_attribute_span(inst, name), f"self.{name}: {e.args[0]}", e.args[1])
+            broken.add(name)
+    return tuple(out), frozenset(broken)
 
 
 def _decl(name: str, value: Any, args: tuple[Any, ...]) -> StateDecl:
@@ -207,20 +210,24 @@ def _width(hint: Any) -> IntType:
 
 def _fits(n: Any, t: IntType, what: str) -> None:
     if not isinstance(n, int) or not t.min <= n <= t.max:
-        raise BadAnnotation(f"{what} {n!r} does not fit {t.name}", "give the width: HashMap[u32, u64](..), PerCore(u32)")
+        raise BadAnnotation(f"{what} {n!r} does not fit {t.name}",
+                            "give the width: HashMap[u32, u64](..), PerCore(u32)")
 
 
-def _check_param(inst: Element, name: str, value: Any, report: Report) -> None:
+def _check_param(inst: Element, name: str, value: Any, report: Report) -> bool:
     """A parameter with an integer annotation must be a number of that width; one that is Live must be Live(..)."""
     param = next((p for p in inst.__mcc_elem__.params if p.name == name), None)
     if param is None:
-        return
+        return True
     hint = split_annotation(param.annotation)[0]
     t = int_type(hint)
     if t is not None and (not isinstance(value, int) or not t.min <= value <= t.max):
         report.error(inst.span, f"{name}={value!r} does not fit {t.name} ({t.min} to {t.max})")
+        return False
     if typing.get_origin(hint) is Live or hint is Live:
         report.error(inst.span, f"{name} may change while the chain runs, {value!r} cannot", f"{name}=Live({value!r})")
+        return False
+    return True
 
 
 def _attribute_hints(inst: Element) -> dict[str, tuple[Any, ...]]:

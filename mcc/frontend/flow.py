@@ -13,6 +13,7 @@ from mcc.frontend.intervals import FAR, NEGATED, SWAPPED, Interval, join, meet, 
 from mcc.ir.func import (
     Attr,
     Base,
+    Bin,
     BoolOp,
     Cast,
     Cmp,
@@ -159,6 +160,11 @@ def narrow(env: Env, cond: Expr, truth: bool, live: frozenset[str]) -> Env:
 
 def _narrow_place(env: Env, e: Expr, op: str, other: Interval, live: frozenset[str]) -> None:
     e = _value_kept(e)
+    while isinstance(e, Bin) and e.op in ("+", "-") and isinstance(e.b, Const) and isinstance(e.type, IntType):
+        by = e.b.value if e.op == "+" else -e.b.value  # place + 1 < n says place < n - 1, where nothing wraps
+        if not (e.type.min <= e.a.lo + by and e.a.hi + by <= e.type.max):
+            return
+        e, other = _value_kept(e.a), (other[0] - by, other[1] - by)
     place = place_of(e)
     if place is None or (place[0] == "state" and place[1] in live):
         return

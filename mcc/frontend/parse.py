@@ -138,7 +138,7 @@ def _refusal(node: ast.AST) -> tuple[str, str] | None:
     kind = type(node)
     if kind in REFUSED:
         return REFUSED[kind]
-    return None if kind in ACCEPTED else (f"{kind.__name__} is not for handlers", "see the list of what handlers may say")
+    return None if kind in ACCEPTED else (f"{kind.__name__} is not for handlers", "write it with what handlers may say")
 
 
 def own_names(tree: ast.AST) -> set[str]:

@@ -1,4 +1,4 @@
-"""Names and attributes: locals, build-time values, session state, header fields, element state; reading and writing.
+"""Names and attributes: locals, build-time values, session state, header fields, element state.
 
     pkt.tcp.dport => (header pkt tcp dport)     s.port => (field scratch port)     self.turn.value => (state turn)
 """
@@ -11,23 +11,19 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
-from mcc.frontend.context import LITERAL, OBJECT, Context, Known, int_range, shown, suggest, type_words
+from mcc.frontend.context import LITERAL, OBJECT, Known, Mistake, int_range, shown, suggest, type_words
 from mcc.frontend.convert import Convert
-from mcc.frontend.flow import place_of, written
+from mcc.frontend.flow import place_of
 from mcc.frontend.intervals import Interval, meet
 from mcc.ir.element import CounterDecl, LiveDecl, MapDecl, PerCoreDecl, TableDecl
 from mcc.ir.func import (
     BOOL,
-    I32,
-    PACKET,
     U16,
     U32,
     U64,
     ArrayType,
     Attr,
     Base,
-    Bin,
-    CounterAdd,
     Expr,
     Field,
     Header,
@@ -36,13 +32,10 @@ from mcc.ir.func import (
     OptType,
     OptValue,
     StateRead,
-    Stmt,
-    Store,
     StructField,
     StructType,
     TableLoad,
     Type,
-    Unary,
 )
 from mcc.lang.ints import FixedInt
 from mcc.lang.state import Counter, HashMap, Live, PerCore, Ports, Table
@@ -68,7 +61,6 @@ class Places(Convert):
     def name(self, node: ast.Name) -> Expr:
         name = node.id
         if name in self.poison:
-            from mcc.frontend.context import Mistake
             raise Mistake
         if name in self.loop_types and name not in self.packets:
             return self.ranged(Local(self.loop_types[name], *int_range(self.loop_types[name]), self.span(node), name))
@@ -108,11 +100,14 @@ class Places(Convert):
         name = node.id
         if name in self.packets:
             self.mistake(node, f"{name} is the packet: it is not a value", self._members_hint(name))
+        if name in self.literals and name not in self.types:
+            return self.literals[name]
         if name not in self.env.assigned:
-            if name in self.loop_types or name not in self.first:
-                self.mistake(node, f"{name!r} has no value here", "a loop variable lives in its loop only"
-                             if name in self.loop_types else "assign it before it is read")
-            self.mistake(node, f"{name!r} has no value on some path to here", f"start with a value: {self._start(name)}",
+            if name not in self.first:
+                self.mistake(node, f"{name!r} has no value here", "a loop's variable lives in its loop only"
+                             if name in self.finished else "assign it before it is read")
+            self.mistake(node, f"{name!r} has no value on some path to here",
+                         f"start with a value: {self._start(name)}",
                          ((self.first[name], "it is assigned here"),))
         t = self.types[name].type
         e: Expr = Local(t, *self._declared_range(name, t), self.span(node), name)
@@ -192,6 +187,8 @@ class Places(Convert):
     def own_value(self, node: ast.Attribute) -> Any:
         """The object that self.NAME is."""
         inst, name = self.unit.inst, node.attr
+        if name in self.unit.broken:
+            raise Mistake
         if name in vars(inst) and name not in _HIDDEN:
             return vars(inst)[name]
         if name not in _HIDDEN and not name.startswith("__") and hasattr(type(inst), name):
@@ -203,7 +200,8 @@ class Places(Convert):
     def _own(self, node: ast.Attribute) -> Expr:
         value = self.own_value(node)
         if node.attr in self.unit.state:
-            self.mistake(node, f"self.{node.attr} is a {type(value).__name__}, not a value", _state_hint(node.attr, value))
+            self.mistake(node, f"self.{node.attr} is a {type(value).__name__}, not a value",
+                         state_hint(node.attr, value))
         return self.known(value, node)
 
     def _state_value(self, node: ast.Attribute, base: ast.Attribute) -> Expr:
@@ -216,7 +214,7 @@ class Places(Convert):
                 return StateRead(U64, 0, U64.max, self.span(node), name)
         kind = type(self.own_value(base))
         self.mistake(node, f"a {kind.__name__} has no {node.attr!r} in handlers",
-                     suggest(node.attr, METHODS[kind], _state_hint(name, self.own_value(base))))
+                     suggest(node.attr, METHODS[kind], state_hint(name, self.own_value(base))))
 
     def _member(self, node: ast.Attribute, base: str, role: str) -> Expr:
         struct = self.struct_of(role)
@@ -308,12 +306,14 @@ class Places(Convert):
                              "negative indices do not count from the end here" if n < 0 else "")
             return self.const(n, U32, node), False
         if e.lo < 0:
-            self.mistake(node, f"an index must be unsigned, {shown(node)} may be negative", f"cast it: u32({shown(node)})")
+            self.mistake(node, f"an index must be unsigned, {shown(node)} may be negative",
+                         f"cast it: u32({shown(node)})")
         if e.lo >= length:
             self.mistake(node, f"index {shown(node)} is at least {e.lo}, {what} has 0 to {length - 1}")
         if e.hi >= length:
             self.unproven(node, f"cannot prove that {shown(node)} is below {length}, the size of {what}",
-                          f"`if {shown(node)} < {length}:`, `{shown(node)} % {length}`, or Annotated[.., Below({length})]")
+                          f"`if {shown(node)} < {length}:`, `{shown(node)} % {length}`, "
+                          f"or Annotated[.., Below({length})]")
         return e, e.hi >= length
 
     # ---------------------------------------------------------- headers
@@ -335,108 +335,12 @@ class Places(Convert):
         if layer not in self.env.layers.get(packet, frozenset()):
             self.unit.needs.setdefault(self.port, set()).add(layer)
 
-    # ---------------------------------------------------------- stores
 
-    def store(self, target: ast.expr, value: Expr, value_node: ast.expr) -> Stmt:
-        """Assign to a field, header field, next_hop or PerCore value; `value_node` for messages."""
-        match target:
-            case ast.Subscript():
-                return self._store_item(target, value, value_node)
-            case ast.Attribute():
-                place = self._writable(target)
-                return self._store(target, place, value, value_node)
-        self.mistake(target, f"cannot assign to {shown(target)}")
-
-    def _store_item(self, target: ast.Subscript, value: Expr, value_node: ast.expr) -> Stmt:
-        if self.array(target.value) is None:
-            v = target.value
-            if isinstance(v, ast.Attribute) and isinstance(self.unit.state.get(v.attr), TableDecl):
-                self.mistake(target, f"self.{v.attr} is a Table: tables are read-only",
-                             "keep what changes in an Array field of the struct, or in a HashMap")
-            if isinstance(v, ast.Attribute) and isinstance(self.unit.state.get(v.attr), MapDecl):
-                self.mistake(target, f"self.{v.attr} is a HashMap: it is not indexed", f"self.{v.attr}.put(key, value)")
-        place = self.subscript(target)
-        assert isinstance(place, Field)
-        self.unit.written_fields.add((place.base, place.name))
-        return Store(self.span(target), place, self.fit(value, place.type, value_node, f"an item of {shown(target.value)}"))
-
-    def _writable(self, target: ast.Attribute) -> Expr:
-        """The place of an assignment; refuses what cannot be written."""
-        base = target.value
-        if isinstance(base, ast.Name) and base.id == "self" and "self" not in self.names:
-            value = vars(self.unit.inst).get(target.attr)
-            if isinstance(value, Counter):
-                self.mistake(target, f"self.{target.attr} is a Counter: it only counts up", f"self.{target.attr} += 1")
-            if isinstance(value, (PerCore, Live)):
-                self.mistake(target, f"self.{target.attr} is a {type(value).__name__}, not a value",
-                             f"self.{target.attr}.value = ..." if isinstance(value, PerCore) else "Live values are read-only")
-            self.mistake(target, f"self.{target.attr} cannot be assigned in a handler",
-                         "state lives in a @struct (per session), or in PerCore, HashMap, Counter of setup")
-        place = self.attribute(target)
-        match place:
-            case Attr(name=name) if name != "next_hop":
-                self.mistake(target, f"{shown(target)} is read-only", "next_hop and header fields can be written"
-                             if base_is_packet(place) else "")
-            case StateRead(name=name) if isinstance(self.unit.state[name], LiveDecl):
-                self.mistake(target, f"self.{name} is Live: handlers only read it", "keep it in PerCore")
-            case StateRead(name=name) if isinstance(self.unit.state[name], CounterDecl):
-                self.mistake(target, f"self.{name} is a Counter: it only counts up", f"self.{name} += 1")
-            case Header(layer=layer, name=name) if not BY_LAYER[layer][name].writable:
-                writable = [f.name for f in BY_LAYER[layer].values() if f.writable]
-                self.mistake(target, f"{layer}.{name} cannot be written: lengths, checksums and what parsing rests on "
-                             "are kept right for you", f"writable fields: {', '.join(writable)}")
-            case Field() | Header() | StateRead() | Attr():
-                return place
-        self.mistake(target, f"cannot assign to {shown(target)}")
-
-    def _store(self, target: ast.Attribute, place: Expr, value: Expr, value_node: ast.expr) -> Stmt:
-        v = self.fit(value, place.type, value_node, shown(target))
-        if isinstance(place, Field):
-            self._check_below(place, v, value_node)
-            self.unit.written_fields.add((place.base, place.name))
-        if isinstance(place, Header):
-            width = BY_LAYER[place.layer][place.name].width
-            self.check_width(v, width, value_node, f"{place.layer}.{place.name}")
-            self.unit.writes.add(f"{place.layer}.{place.name}")
-        written(self.env, place, (v.lo, v.hi))
-        return Store(self.span(target), place, v)
-
-    def check_width(self, v: Expr, width: int, node: ast.expr, what: str) -> None:
-        """A header field narrower than its type takes only values that are proved to fit."""
-        if v.hi >= 1 << width:
-            self.mistake(node, f"{what} has {width} bits, {shown(node)} may be up to {v.hi:#x}",
-                         f"mask it: {shown(node)} & {(1 << width) - 1:#x}")
-
-    def _check_below(self, place: Field, v: Expr, node: ast.expr) -> None:
-        struct = self.unit.conn if place.base is Base.CONN else self.unit.scratch
-        f = struct.field(place.name) if struct else None
-        if f is not None and f.below:
-            self.prove_below(v, f.below, node, f"{place.name} is declared Below({f.below})"
-                             if not f.index_of else f"{place.name} is a row of self.{f.index_of}, which has {f.below}")
-
-    def prove_below(self, v: Expr, below: int, node: ast.expr, why: str) -> None:
-        if v.hi >= below:
-            self.mistake(node, f"cannot prove that {shown(node)} is below {below}: {why}",
-                         f"min({shown(node)}, {below - 1}), {shown(node)} % {below}, or `if {shown(node)} < {below}:`")
-
-    def count(self, node: ast.AugAssign, target: ast.Attribute) -> Stmt:
-        """self.COUNTER += amount"""
-        if not isinstance(node.op, ast.Add):
-            self.mistake(node, f"self.{target.attr} is a Counter: it only counts up", f"self.{target.attr} += 1")
-        amount = self.number(node.value)
-        return CounterAdd(self.span(node), target.attr, self.fit(amount, U64, node.value, "what a Counter adds"))
-
-
-def base_is_packet(place: Attr) -> bool:
-    return place.name in PACKET_ATTRS
-
-
-def _state_hint(name: str, value: Any) -> str:
+def state_hint(name: str, value: Any) -> str:
     return {
         Table: f"index it: self.{name}[i]", HashMap: f"x = self.{name}.get(key)",
-        PerCore: f"self.{name}.value", Live: f"self.{name}.value", Counter: f"self.{name} += 1",
+        PerCore: f"self.{name}.value", Live: f"self.{name}.value",
+        Counter: f"self.{name} += 1 counts, self.{name}.value reads",
         Ports: f"p = self.{name}.take()",
     }.get(type(value), "")
 
-
-__all__ = ["BATCH_ATTRS", "FLOW_ATTRS", "I32", "METHODS", "PACKET", "PACKET_ATTRS", "Bin", "Context", "Places", "Unary"]

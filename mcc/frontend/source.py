@@ -37,6 +37,7 @@ class Source:
         return def_span(self.file, self.tree)
 
 
+@lru_cache(maxsize=8192)
 def node_span(file: str, node: ast.AST) -> Span:
     """The place of a node. ast counts UTF-8 bytes, spans count characters."""
     line, end = getattr(node, "lineno", 0), getattr(node, "end_lineno", 0)
@@ -76,7 +77,8 @@ def read_function(f: Callable[..., Any], name: str, report: Report) -> Source | 
         report.error(Span("?", 0), f"{name} is not a Python function", f"write it as `def {name}(...)`")
         return None
     file, line = code.co_filename, code.co_firstlineno
-    at = Span(file, line)
+    text = linecache.getline(file, line).rstrip()
+    at = Span(file, line, len(text) - len(text.lstrip()), line, len(text))
     if code.co_name == "<lambda>":
         report.error(at, f"{name} is a lambda", f"write it as `def {name}(...)`")
         return None
@@ -141,6 +143,11 @@ def _same(a: types.CodeType, b: types.CodeType) -> bool:
         b.co_name, b.co_code, b.co_names, b.co_varnames, plain[1])
 
 
+@lru_cache(maxsize=64)
+def _classes(tree: ast.Module) -> tuple[ast.ClassDef, ...]:
+    return tuple(n for n in ast.walk(tree) if isinstance(n, ast.ClassDef))
+
+
 def class_tree(c: type, line: int) -> tuple[str, ast.ClassDef] | None:
     """The class statement of `c`, found by its file and qualified name, else the one at `line`."""
     module = sys.modules.get(c.__module__)
@@ -150,7 +157,7 @@ def class_tree(c: type, line: int) -> tuple[str, ast.ClassDef] | None:
     if file is None or tree is None:
         return None
     name = c.__qualname__.rpartition(".")[2]
-    found = [n for n in ast.walk(tree) if isinstance(n, ast.ClassDef) and n.name == name]
+    found = [n for n in _classes(tree) if n.name == name]
     best = next((n for n in found if n.lineno == line), found[-1] if found else None)
     return (file, best) if best is not None else None
 

@@ -76,7 +76,7 @@ class KeyKind:
     """A set of key fields; flows of one kind share a table and a pool.
 
     layers: bits of headers.LAYERS that a packet must have. `with_proto`, `with_port`: the key also holds the IP protocol,
-    the input port. `hash_first`: looked up before it is classified. `group`: holds groups of coarser sessions.
+    the input port. `hash_first`: looked up before it is classified. `group`: the element whose groups it holds, -1: flows.
     """
 
     id: int
@@ -87,7 +87,7 @@ class KeyKind:
     with_proto: bool
     with_port: bool
     hash_first: bool
-    group: bool = False
+    group: int = -1
 
     def part(self, field: str) -> KeyPart | None:
         return next((p for p in self.parts if p.field == field), None)

@@ -102,7 +102,7 @@ class Cls:
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        return type(self) is type(other) and hash(self) == hash(other) and self._key() == other._key()  # type: ignore[attr-defined]
+        return type(self) is type(other) and hash(self) == hash(other) and self._key() == other._key()
 
     def __hash__(self) -> int:
         known: int | None = self.__dict__.get("_hash")

@@ -6,8 +6,10 @@ Named objects are seen behind any VLAN tags; pcap-filter text means what libpcap
 
 from __future__ import annotations
 
+from mcc.lang import pcapfilter, rawpattern
 from mcc.lang.algebra import ANY, NONE, And, Cls, Const, Header, Load, Meta, Need, Not, Or, Test, has
 from mcc.lang.fields import Field, fail
+from mcc.lang.where import caller_span
 from mcc.protocols.headers import BY_LAYER
 
 __all__ = ["ANY", "ARP", "HTTP", "ICMP", "ICMP6", "IP", "IP6", "L4", "NONE", "TCP", "UDP", "VLAN", "And", "Arp", "Cls",
@@ -159,11 +161,9 @@ def outer(f: Field, levels: int = 1) -> Field:
 
 def cls(text: str) -> Cls:
     """A class from pcap-filter text. Raises CompileError that points into the text."""
-    from mcc.lang.pcapfilter import parse
-    return parse(text)
+    return pcapfilter.parse(text, where=caller_span(1))
 
 
 def raw(patterns: str) -> Cls:
     """A class from Click's Classifier patterns: "12/0806 20/0001". Raises CompileError that points into the text."""
-    from mcc.lang.rawpattern import parse
-    return parse(patterns)
+    return rawpattern.parse(patterns, where=caller_span(1))

@@ -92,22 +92,22 @@ class FixedInt(int):
     def __invert__(self) -> Any:
         return _kind(self)(~int(self))
 
-    def __eq__(self, o: object) -> bool:
+    def __eq__(self, o: object) -> Any:
         return _compare(self, o, int.__eq__)
 
-    def __ne__(self, o: object) -> bool:
+    def __ne__(self, o: object) -> Any:
         return _compare(self, o, int.__ne__)
 
-    def __lt__(self, o: Any) -> bool:
+    def __lt__(self, o: Any) -> Any:
         return _compare(self, o, int.__lt__)
 
-    def __le__(self, o: Any) -> bool:
+    def __le__(self, o: Any) -> Any:
         return _compare(self, o, int.__le__)
 
-    def __gt__(self, o: Any) -> bool:
+    def __gt__(self, o: Any) -> Any:
         return _compare(self, o, int.__gt__)
 
-    def __ge__(self, o: Any) -> bool:
+    def __ge__(self, o: Any) -> Any:
         return _compare(self, o, int.__ge__)
 
     __hash__ = int.__hash__
@@ -221,9 +221,7 @@ def _shift(a: FixedInt, n: Any, *, left: bool) -> Any:
     return kind(int(a) << count if left else int(a) >> count)
 
 
-def _compare(a: FixedInt, b: Any, op: Callable[[int, int], bool]) -> bool:
+def _compare(a: FixedInt, b: Any, op: Callable[[int, int], bool]) -> Any:
     if isinstance(b, FixedInt):
         common(_kind(a), _kind(b))
-    if not isinstance(b, int):
-        return NotImplemented
-    return op(int(a), int(b))
+    return op(int(a), int(b)) if isinstance(b, int) else NotImplemented

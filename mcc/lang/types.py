@@ -134,8 +134,8 @@ def struct(c: type[C]) -> type[C]:
         return f"{c.__name__}({', '.join(f'{m.name}={getattr(self, m.name)!r}' for m in struct_fields(c))})"
 
     c.__mcc_struct__ = True  # type: ignore[attr-defined]
-    c.__init__ = __init__  # type: ignore[misc]
-    c.__repr__ = __repr__  # type: ignore[assignment]
+    c.__init__ = __init__  # type: ignore[method-assign]
+    c.__repr__ = __repr__  # type: ignore[method-assign]
     return c
 
 

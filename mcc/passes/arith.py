@@ -84,7 +84,7 @@ def interval(op: str, t: IntType, a: tuple[int, int], b: tuple[int, int]) -> tup
             if min(alo, blo) < 0 and max(alo, blo) >= 0:
                 r = (0, ahi if alo >= 0 else bhi)
         case "|" | "^":
-            r = (0, (1 << max(ahi, bhi).bit_length()) - 1) if alo >= 0 and blo >= 0 else whole
+            r = (max(alo, blo) if op == "|" else 0, (1 << max(ahi, bhi).bit_length()) - 1) if alo >= 0 and blo >= 0 else whole
         case "<<":
             r = (alo << blo, ahi << bhi) if alo >= 0 and bhi < t.bits else whole
         case ">>":

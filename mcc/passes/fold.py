@@ -16,7 +16,8 @@ from typing import Any
 from mcc.ir import func as h
 from mcc.ir.element import Code
 from mcc.ir.lir import effects, ends, is_pure, map_blocks, rebuild, walk
-from mcc.passes.simplify import Simplifier, simplifier
+from mcc.passes.loops import first_cases
+from mcc.passes.simplify import Simplifier, same, simplifier
 
 Block = tuple[h.Stmt, ...]
 ROUNDS = 8
@@ -93,6 +94,10 @@ class _Folder:
                 return ()
             case h.Eval() if self.simplify.pure(s.value):
                 return ()
+            case h.Let(name=name, value=h.Local(name=same_name)) if name == same_name:
+                return ()
+            case h.Store(place=h.Field() | h.StateRead()) if same(s.place, s.value) and self.simplify.pure(s.place):
+                return ()
             case h.CounterAdd(amount=h.Const(value=0)):
                 return ()
             case _:
@@ -116,14 +121,7 @@ class _Folder:
         return (replace(s, then=then, orelse=orelse),)
 
     def _switch(self, s: h.Switch) -> Block:
-        """Cases out of reach and second mentions of a value go: in Python the first case that fits is taken."""
-        seen: set[int] = set()
-        cases = []
-        for c in s.cases:
-            values = tuple(v for v in dict.fromkeys(c.values) if v not in seen and s.subject.lo <= v <= s.subject.hi)
-            seen.update(values)
-            if values:
-                cases.append(h.Case(values, c.body))
+        cases = first_cases(s)
         if isinstance(s.subject, h.Const):
             return self.block(cases[0].body if cases else s.default)
         if not cases:

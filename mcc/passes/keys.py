@@ -49,12 +49,12 @@ def pack(fields: Sequence[str], with_proto: bool, with_port: bool) -> tuple[tupl
             word += (width(f) + 31) // 32
     small = [(f, width(f)) for f in fields if width(f) < 32]
     small += [("proto", 8)] * with_proto + [("in.port", 8)] * with_port
-    shift = 32
+    left = 0
     for f, w in small:
-        if shift + w > 32:
-            shift, word = 0, word + 1
-        parts.append(KeyPart(f, word - 1, shift, w))
-        shift += w
+        if w > left:
+            left, word = 32, word + 1
+        left -= w
+        parts.append(KeyPart(f, word - 1, left, w))
     return tuple(parts), max(1, word)
 
 
@@ -74,9 +74,9 @@ def walk_sessions(graph: Graph, arc: Arc) -> tuple[int, ...]:
 
 
 def make_kind(number: int, stage: int, fields: tuple[str, ...], with_port: bool, classes: Iterable[Cls],
-              group: bool = False) -> KeyKind:
+              group: int = -1) -> KeyKind:
     """One kind of key. Ports are told apart by protocol."""
     with_proto = any(f.startswith("l4.") for f in fields)
     parts, words = pack(fields, with_proto, with_port)
-    first = not group and is_hash_first(fields, classes)
+    first = group < 0 and is_hash_first(fields, classes)
     return KeyKind(number, stage, parts, words, key_layers(fields), with_proto, with_port, first, group)

@@ -18,6 +18,7 @@ from mcc.ir.lir import Define, blocks, breaks_out, walk
 from mcc.passes import arith
 
 Block = tuple[h.Stmt, ...]
+Simplify = Callable[[h.Expr], h.Expr]
 Keep = Callable[[str, h.Expr, list[h.Stmt]], h.Expr]
 Temp = Callable[[str, h.Type], str]
 
@@ -49,18 +50,21 @@ def _mentions(body: Block, name: str) -> int:
     return sum(1 for n in walk(body) if isinstance(n, (h.Local, h.Let, h.ForPackets)) and n.name == name)
 
 
-def counting(s: h.ForRange, simple: bool, read: bool, keep: Keep, temp: Temp) -> Block:
+def counting(s: h.ForRange, simple: bool, read: bool, keep: Keep, temp: Temp, simplify: Simplify) -> Block:
     """The loop, its operands and body lowered already. `read`: its variable is read somewhere."""
     out: list[h.Stmt] = []
+    first, last = (s.start, s.stop) if s.step > 0 else (s.stop, s.start)
+    if arith.decide("<", (first.lo, first.hi), (last.lo, last.hi)) is False:
+        return ()
     if not simple:
-        return _by_turns(s, read, keep, temp)
+        return _by_turns(s, read, keep, temp, simplify)
     stop = _cast(s.stop, s.type)
     if not isinstance(stop, h.Const) and not (isinstance(stop, h.Local) and not _assigned(s.body, stop.name)):
         stop = keep(f"{s.name}_end", stop, out)
     return (*out, replace(s, start=_cast(s.start, s.type), stop=stop))
 
 
-def _by_turns(s: h.ForRange, read: bool, keep: Keep, temp: Temp) -> Block:
+def _by_turns(s: h.ForRange, read: bool, keep: Keep, temp: Temp, simplify: Simplify) -> Block:
     """Turns are counted, the variable is worked out from the turn; exact for any bounds of 64 bits."""
     out: list[h.Stmt] = []
     t = h.I64 if min(s.start.lo, s.stop.lo) < 0 else h.U64
@@ -70,7 +74,9 @@ def _by_turns(s: h.ForRange, read: bool, keep: Keep, temp: Temp) -> Block:
         start = keep(f"{s.name}_start", start, out)
     if not isinstance(stop, (h.Const, h.Local)):
         stop = keep(f"{s.name}_end", stop, out)
-    count = _turns(s, start, stop)
+    count = _turns(s, start, stop, simplify)
+    if isinstance(count, h.Const) and count.value == 0:
+        return tuple(out)
     if not isinstance(count, h.Const):
         count = keep(f"{s.name}_count", count, out)
     turn = temp(f"{s.name}_turn", h.U64)
@@ -82,7 +88,7 @@ def _by_turns(s: h.ForRange, read: bool, keep: Keep, temp: Temp) -> Block:
     return (*out, h.ForRange(s.span, turn, h.U64, _int(s, h.U64, 0), count, 1, body))
 
 
-def _turns(s: h.ForRange, start: h.Expr, stop: h.Expr) -> h.Expr:
+def _turns(s: h.ForRange, start: h.Expr, stop: h.Expr, simplify: Simplify) -> h.Expr:
     """How often the body runs: (distance - 1) // |step| + 1, or 0."""
     first, last = (start, stop) if s.step > 0 else (stop, start)
     if isinstance(start, h.Const) and isinstance(stop, h.Const):
@@ -94,8 +100,8 @@ def _turns(s: h.ForRange, start: h.Expr, stop: h.Expr) -> h.Expr:
         some: h.Expr = gap
     else:
         some = _bin("+", h.U64, steps, _int(s, h.U64, 1))
-    more = h.Cmp(h.BOOL, 0, 1, s.span, "<", first, last)
-    return h.Select(h.U64, 0, h.U64.max, s.span, more, some, _int(s, h.U64, 0))
+    more = simplify(h.Cmp(h.BOOL, 0, 1, s.span, "<", first, last))
+    return simplify(h.Select(h.U64, 0, h.U64.max, s.span, more, some, _int(s, h.U64, 0)))
 
 
 def _int(s: h.ForRange, t: h.IntType, v: int) -> h.Const:
@@ -116,8 +122,24 @@ def _cast(e: h.Expr, t: h.IntType) -> h.Expr:
     return h.Cast(t, e.lo if fits else t.min, e.hi if fits else t.max, e.span, e)
 
 
+def first_cases(s: h.Switch) -> tuple[h.Case, ...]:
+    """The cases without values out of the subject's reach and without second mentions of a value: in Python the first
+    case that fits is taken, in C a second one is an error."""
+    seen: set[int] = set()
+    cases = []
+    for c in s.cases:
+        values = tuple(v for v in dict.fromkeys(c.values) if v not in seen and s.subject.lo <= v <= s.subject.hi)
+        seen.update(values)
+        if values:
+            cases.append(h.Case(values, c.body))
+    return tuple(cases)
+
+
 def switch(s: h.Switch, keep: Keep) -> Block:
     """The switch, its operands and bodies lowered already."""
+    s = replace(s, cases=first_cases(s))
+    if not s.cases:
+        return s.default
     if not any(breaks_out(b) for b in blocks(s)):
         return (s,)
     out: list[h.Stmt] = []

@@ -18,7 +18,7 @@ from typing import Any
 
 from mcc.ir import func as h
 from mcc.ir.element import Code
-from mcc.ir.lir import ROOTS, Check, Declare, Define, Fault, effects, ends, rebuild, walk
+from mcc.ir.lir import ROOTS, Check, Declare, Define, Fault, children, effects, ends, rebuild, walk
 from mcc.passes import loops
 from mcc.passes.scopes import scopes
 from mcc.passes.simplify import Simplifier, const, simplifier
@@ -47,6 +47,7 @@ class _Lower:
         self.temps: list[tuple[str, h.Type]] = []
         self.names = {a.name for a in f.args} | {n for n, _ in f.locals}
         self.checked: set[tuple[str, int]] = set()
+        self.here = f.span
 
     # ------------------------------------------------------------ temporaries
 
@@ -62,7 +63,7 @@ class _Lower:
     def keep(self, word: str, e: h.Expr, out: list[h.Stmt]) -> h.Expr:
         """`e`, evaluated here, once."""
         name = self.temp(word, e.type)
-        out.append(Define(e.span, name, e))
+        out.append(Define(self.here, name, e))
         return h.Local(e.type, e.lo, e.hi, e.span, name)
 
     # ------------------------------------------------------------ expressions
@@ -88,9 +89,7 @@ class _Lower:
 
     def with_operands(self, e: Any, out: list[h.Stmt]) -> Any:
         """`e` with its direct operands lowered, left to right."""
-        operands: list[h.Expr] = []
-        rebuild(e, lambda x: (operands.append(x), x)[1])
-        done = iter(self.in_order(operands, out))
+        done = iter(self.in_order([x for x in children(e) if isinstance(x, h.Expr)], out))
         return rebuild(e, lambda _: next(done))
 
     def in_order(self, operands: Sequence[h.Expr], out: list[h.Stmt]) -> list[h.Expr]:
@@ -128,7 +127,7 @@ class _Lower:
         """`i`, known to be in 0..bound-1 from here on. A check that this statement has made is not repeated."""
         if isinstance(i, h.Const):
             if not 0 <= i.value < bound:
-                out.append(Fault(i.span))
+                out.append(Fault(self.here))
                 return const(i, 0)
             return i
         if 0 <= i.lo and i.hi < bound:
@@ -137,7 +136,7 @@ class _Lower:
             i = self.keep(word, i, out)
         assert isinstance(i, h.Local)
         if (i.name, bound) not in self.checked:
-            out.append(Check(i.span, i, bound))
+            out.append(Check(self.here, i, bound))
             self.checked.add((i.name, bound))
         return i
 
@@ -147,7 +146,12 @@ class _Lower:
         out: list[h.Stmt] = []
         value = self.root(e, out)
         self.checked = before
-        return out, value
+        return _until_fault(out), value
+
+    def set_after(self, first: list[h.Stmt], name: str, value: h.Expr) -> Block:
+        if first and isinstance(first[-1], Fault):
+            return tuple(first)
+        return (*first, h.Let(self.here, name, value))
 
     def select(self, e: h.Select, out: list[h.Stmt]) -> h.Expr:
         cond = self.expr(e.cond, out)
@@ -157,8 +161,8 @@ class _Lower:
         if not a_first and not b_first and self.simplify.pure(a, b):
             return replace(e, cond=cond, a=a, b=b)
         name = self.temp("chosen", e.type)
-        out.append(Declare(e.span, name))
-        out.append(h.If(e.span, cond, (*a_first, h.Let(e.span, name, a)), (*b_first, h.Let(e.span, name, b))))
+        out.append(Declare(self.here, name))
+        out.append(h.If(self.here, cond, self.set_after(a_first, name, a), self.set_after(b_first, name, b)))
         return h.Local(e.type, e.lo, e.hi, e.span, name)
 
     def boolop(self, e: h.BoolOp, out: list[h.Stmt]) -> h.Expr:
@@ -173,12 +177,12 @@ class _Lower:
             so_far = self.simplify(replace(e, parts=tuple(parts)))
             if held is None:
                 name = self.temp("holds", h.BOOL)
-                out.append(Define(e.span, name, so_far))
+                out.append(Define(self.here, name, so_far))
                 held = h.Local(h.BOOL, 0, 1, e.span, name)
             elif len(parts) > 1:
-                out.append(h.Let(e.span, held.name, so_far))
+                out.append(h.Let(self.here, held.name, so_far))
             cond = held if e.op == "and" else h.Not(h.BOOL, 0, 1, e.span, held)
-            out.append(h.If(e.span, cond, (*first, h.Let(e.span, held.name, new)), ()))
+            out.append(h.If(self.here, cond, self.set_after(first, held.name, new), ()))
             parts = [held]
         return replace(e, parts=tuple(parts))
 
@@ -189,12 +193,15 @@ class _Lower:
         for s in body:
             self.checked = set()
             self.statement(s, out)
+            out = _until_fault(out)
             if ends(tuple(out)):
                 break
         self.checked = set()
         return tuple(out)
 
     def statement(self, s: Any, out: list[h.Stmt]) -> None:
+        """One statement; all that it becomes stands for its line."""
+        self.here = s.span
         match s:
             case h.Let():
                 out.append(replace(s, value=self.root(s.value, out)))
@@ -217,11 +224,14 @@ class _Lower:
                 subject = self.expr(s.subject, out)
                 s = replace(s, cases=tuple(replace(c, body=self.block(c.body)) for c in s.cases),
                             default=self.block(s.default))
+                self.here = s.span
                 out += loops.switch(replace(s, subject=subject), self.keep)
             case h.ForRange():
                 bounds = self.in_order((s.start, s.stop), out)
                 s = replace(s, start=bounds[0], stop=bounds[1], body=self.block(s.body))
-                out += loops.counting(s, s.name in self.simple, s.name in self.read, self.keep, self.temp)
+                self.here = s.span
+                out += loops.counting(s, s.name in self.simple, s.name in self.read, self.keep, self.temp,
+                                      self.simplify)
             case h.ForPackets():
                 out.append(replace(s, body=self.block(s.body)))
             case _:
@@ -243,6 +253,12 @@ class _Lower:
                 self.writes(tuple(first)) and not isinstance(value, (h.Const, h.Local)):
             value = self.keep(_word(value), value, out)
         out += [*first, replace(s, place=place, value=value)]
+
+
+def _until_fault(body: list[h.Stmt]) -> list[h.Stmt]:
+    """Nothing runs behind a certain fault."""
+    at = next((i for i, s in enumerate(body) if isinstance(s, Fault)), len(body))
+    return body[:at + 1]
 
 
 def _word(e: h.Expr) -> str:

@@ -9,7 +9,7 @@ An operand that may fault or has an effect is never dropped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from mcc.ir import func as h
 from mcc.ir.element import Code, TableDecl
@@ -86,6 +86,8 @@ class Simplifier:
         if not isinstance(e.a.type, (h.IntType, h.BoolType)):
             return e
         known = arith.decide(e.op, (e.a.lo, e.a.hi), (e.b.lo, e.b.hi))
+        if known is None and same(e.a, e.b):
+            known = e.op in ("==", "<=", ">=")
         if known is not None and self.pure(e.a, e.b):
             return const(e, known)
         if isinstance(e.a.type, h.BoolType) and isinstance(e.b, h.Const) and e.op in ("==", "!="):
@@ -121,6 +123,17 @@ def const(e: h.Expr, v: int) -> h.Const:
     return h.Const(e.type, int(v), int(v), e.span, int(v))
 
 
+def same(a: object, b: object) -> bool:
+    """Two expressions are the same but for where they stand (and how well their ranges are known)."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    if not isinstance(a, h.Expr):
+        return a == b
+    return all(same(getattr(a, f.name), getattr(b, f.name)) for f in fields(a) if f.name not in ("span", "lo", "hi"))
+
+
 def _neutral(e: h.Bin) -> h.Expr | None:
     """The operand that the result always equals, if there is one."""
     a, b = e.a, e.b
@@ -152,6 +165,8 @@ def _cast(e: h.Cast) -> h.Expr:
         return a
     if isinstance(a, h.Const):
         return const(e, arith.wrap(t, a.value) if isinstance(t, h.IntType) else a.value != 0)
+    if isinstance(t, h.BoolType) and not a.lo <= 0 <= a.hi:
+        return replace(e, lo=1, hi=1)
     if isinstance(t, h.IntType) and isinstance(a.type, (h.IntType, h.BoolType)):
         if t.min <= a.lo and a.hi <= t.max and max(a.lo, e.lo) <= min(a.hi, e.hi):
             e = replace(e, lo=max(a.lo, e.lo), hi=min(a.hi, e.hi))

@@ -119,7 +119,8 @@ class _Planner:
             for family in ("ip", "ip6", ""):
                 fields = set(union(self.sessions(arc, start), family))
                 out |= {(n, family) for n in walk_sessions(self.graph, arc)
-                        if set(session_fields(self.session_of(n), family)) != fields}
+                        if set(session_fields(self.session_of(n), family)) != fields
+                        or len(start.points) > 1 and not self.session_of(n).bidirectional}
         return frozenset(out)
 
     def leaf(self, value: object, stage: int, port: int, start: Start, classes: list[Cls],
@@ -140,7 +141,7 @@ class _Planner:
         several = len(start.points) > 1
         kind = self.kind(stage, fields, several, classes)
         elements = walk_sessions(self.graph, arc)
-        groups = tuple((n, self.kind(stage, session_fields(self.session_of(n), fam), several, classes, group=True))
+        groups = tuple((n, self.kind(stage, session_fields(self.session_of(n), fam), False, classes, group=n))
                        for n in elements if (n, fam) in grouped)
         bidirectional = any(s.bidirectional for s in sessions)
         layers = key_layers(fields)
@@ -151,7 +152,7 @@ class _Planner:
         return number
 
     def kind(self, stage: int, fields: tuple[str, ...], with_port: bool, classes: list[Cls],
-             group: bool = False) -> int:
+             group: int = -1) -> int:
         new = make_kind(len(self.kinds), stage, fields, with_port, classes, group)
         for k in self.kinds:
             if (k.stage, k.parts, k.group) == (new.stage, new.parts, new.group):

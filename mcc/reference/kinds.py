@@ -60,7 +60,7 @@ class Kinds:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             node = ast.parse(node.value, mode="eval").body
         try:
-            expression = ast.Expression(typing.cast(ast.expr, node))
+            expression = ast.Expression(node)
             return eval(compile(ast.fix_missing_locations(expression), "<annotation>", "eval"), dict(self.names))
         except Exception:  # not a build-time value
             return None
@@ -164,7 +164,8 @@ class Kinds:
                 hints = typing.get_args(getattr(value, "__orig_class__", None)) or typing.get_args(self.hints.get(name))
                 if isinstance(value, HashMap):
                     return hints[1] if len(hints) == 2 and hints[1] is not int else u64
-        found = self.evaluate(f) if not _is_own(f) else getattr(type(self.inst), typing.cast(ast.Attribute, f).attr, None)
+        own = isinstance(f, ast.Attribute) and isinstance(f.value, ast.Name) and f.value.id == "self"
+        found = getattr(type(self.inst), f.attr, None) if own and isinstance(f, ast.Attribute) else self.evaluate(f)
         if isinstance(found, type):
             return found if found is bool or issubclass(found, FixedInt) else None
         result = getattr(found, "__annotations__", {}).get("return")
@@ -182,12 +183,9 @@ def kind_of_value(value: Any) -> Kind:
 
 def _assigned(n: ast.AST) -> tuple[str | None, ast.expr | None]:
     match n:
-        case ast.Assign(targets=[ast.Name(id=name)], value=value) | ast.AugAssign(target=ast.Name(id=name), value=value):
+        case (ast.Assign(targets=[ast.Name(id=name)], value=value)
+              | ast.AugAssign(target=ast.Name(id=name), value=value)):
             return name, value
         case ast.For(target=ast.Name(id=name), iter=value):
             return name, value
     return None, None
-
-
-def _is_own(f: ast.expr) -> bool:
-    return isinstance(f, ast.Attribute) and isinstance(f.value, ast.Name) and f.value.id == "self"

@@ -26,7 +26,8 @@ class PacketState:
     found: Dissected
     at: int
     in_port: int
-    link: Any
+    link: int
+    wire_len: int = 0
     next_hop: int = 0
     ip_delta: int | None = None
     l4_delta: int | None = None
@@ -37,7 +38,7 @@ class PacketState:
 
     def parse(self) -> None:
         """Look at the frame anew, as a classifier does."""
-        self.found = dissect(bytes(self.data), self.link, self.in_port)
+        self.found = dissect(bytes(self.data), self.link, self.in_port, self.wire_len)
 
     def has(self, layer: str) -> bool:
         """Whether the whole header is there; "l4": of TCP or UDP, "net": of IPv4 or IPv6."""
@@ -98,6 +99,7 @@ class PacketState:
 
     def _shift(self, by: int, vlans: int) -> None:
         d = self.found
+        self.wire_len += by if self.wire_len else 0
         layers = d.layers | BIT["vlan"] if vlans else d.layers & ~BIT["vlan"]
         self.found = dataclasses.replace(d, vlans=vlans, layers=layers, l3=d.l3 + by, l4=d.l4 + by if d.l4 else 0,
                                          ip_end=d.ip_end + by)

@@ -1,6 +1,6 @@
 """A handler's own AST with only the declared coercions put in, compiled for CPython.
 
-    x: T = e, x = e   =>  x = __coerce__(T, e)        T: declared, or that of x's typed assignments (mcc.reference.kinds)
+    x: T = e, x = e   =>  x = __coerce__(T, e)        T: declared, or of x's typed assignments
     x += e            =>  x = __coerce__(T, x + e)
     return e          =>  return __coerce__(R, e)     in an @inline helper that declares `-> R`
     def f(a: T)       =>  a = __coerce__(T, a)        at the start of an @inline helper
@@ -65,9 +65,7 @@ class Coerce(ast.NodeTransformer):
     def visit_Assign(self, node: ast.Assign) -> Any:
         self.generic_visit(node)
         target = node.targets[0]
-        optional = isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute) \
-            and node.value.func.attr == "get"
-        if len(node.targets) == 1 and isinstance(target, ast.Name) and not optional:
+        if len(node.targets) == 1 and isinstance(target, ast.Name):
             return self.stored(target.id, node.value, node)
         return node
 

@@ -8,6 +8,7 @@ import textwrap
 import typing
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from mcc.lang.element import Element
@@ -19,6 +20,15 @@ from mcc.reference.values import PARKED, Fault, coerce
 SECOND = 10**9
 PARK_NS = SECOND
 """How long a packet is parked at most."""
+
+
+@dataclass(frozen=True)
+class World:
+    """What state needs from outside: the time in ns, where given-up packets go, the input that is being served."""
+
+    now: Callable[[], int]
+    lost: Callable[[PacketState], None]
+    where: Callable[[], int]
 
 
 class TableState:
@@ -34,7 +44,7 @@ class TableState:
                 raise Fault(f"row or column {k} of {size}")
         row = self.rows[index[0]]
         value = row[index[1]] if len(index) == 2 else row
-        return self.item(value)  # type: ignore[call-arg]
+        return self.item(value)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -89,17 +99,18 @@ class PortsState:
 
 
 class MapState:
-    """A HashMap with its parked packets. `now` gives the time in ns; `lost` takes packets that are given up;
-    `released`: packets that may go on, oldest first, with the input they were parked at."""
+    """A HashMap with its parked packets. `released`: packets that may go on, oldest first, with the input they were
+    parked at."""
 
-    def __init__(self, m: HashMap[Any, Any], key: type[FixedInt], value: type[FixedInt], now: Callable[[], int],
-                 lost: Callable[[PacketState], None]) -> None:
+    def __init__(self, m: HashMap[Any, Any], key: type[FixedInt], value: type[FixedInt], world: World) -> None:
         self.cap, self.timeout = m.cap, round(m.timeout * SECOND)
         self.limit, self.total = m.park_limit, m.park_total
-        self.key, self.value, self.now, self.lost = key, value, now, lost
+        self.key, self.value = key, value
+        self.now, self.lost, self.where = world.now, world.lost, world.where
+        self.count = 0
         self.entries: dict[int, tuple[int, int]] = {}
-        self.parked: dict[int, deque[tuple[int, PacketState, Any]]] = {}
-        self.released: deque[tuple[PacketState, Any]] = deque()
+        self.parked: dict[int, deque[tuple[int, int, PacketState, int]]] = {}
+        self.released: list[tuple[PacketState, int]] = []
         for k, v in m.initial.items():
             self.put(k, v)
 
@@ -117,24 +128,28 @@ class MapState:
         if len(self.entries) >= self.cap:
             del self.entries[next(iter(self.entries))]
         self.entries[k] = (v, self.now())
-        for _, packet, where in self.parked.pop(k, ()):
+        for _, _, packet, where in self.parked.pop(k, ()):
             self.released.append((packet, where))
 
     def delete(self, k: Any) -> None:
         self.entries.pop(int(coerce(self.key, k)), None)
 
-    def park(self, k: Any, pkt: PacketView, where: Any = None) -> int:
-        """Keep the packet under a key; the oldest of the key's goes where it has too many, the newest where the map
-        has too many in all."""
+    def park(self, k: Any, pkt: PacketView) -> int:
+        """Keep the packet under a key. What is too much makes room: the oldest of its own key where the key is at its
+        limit, else the oldest of all."""
         k = int(coerce(self.key, k))
-        queue = self.parked.setdefault(k, deque())
         packet: PacketState = pkt._p
-        if len(queue) >= self.limit:
-            self.lost(queue.popleft()[1])
-        if self.held() >= self.total:
+        if not self.limit or not self.total:
             self.lost(packet)
-        else:
-            queue.append((self.now(), packet, where))
+            return PARKED
+        queue = self.parked.setdefault(k, deque())
+        if len(queue) >= self.limit:
+            self.lost(queue.popleft()[2])
+        elif self.held() >= self.total:
+            oldest = min((q for q in self.parked.values() if q), key=lambda q: q[0][:2])
+            self.lost(oldest.popleft()[2])
+        self.count += 1
+        queue.append((self.now(), self.count, packet, self.where()))
         return PARKED
 
     def held(self) -> int:
@@ -144,21 +159,30 @@ class MapState:
         """When the oldest parked packet is given up, in ns."""
         return min((q[0][0] + PARK_NS for q in self.parked.values() if q), default=None)
 
-    def expire(self) -> None:
-        """Give up what has been parked for too long."""
+    def expired(self) -> list[PacketState]:
+        """Take out what has been parked for too long, oldest first."""
+        return self._taken(lambda at: at + PARK_NS <= self.now())
+
+    def give_up(self) -> list[PacketState]:
+        """Take out all that is parked, oldest first."""
+        return self._taken(lambda at: True)
+
+    def _taken(self, which: Callable[[int], bool]) -> list[PacketState]:
+        found = sorted((x for q in self.parked.values() for x in q if which(x[0])), key=lambda x: x[1])
+        gone = {x[1] for x in found}
         for k, q in list(self.parked.items()):
-            while q and q[0][0] + PARK_NS <= self.now():
-                self.lost(q.popleft()[1])
-            if not q:
+            self.parked[k] = deque(x for x in q if x[1] not in gone)
+            if not self.parked[k]:
                 del self.parked[k]
+        return [x[2] for x in found]
 
 
 class Owner:
-    """`self` inside handlers. Tables, maps, cells behave as above; counters read as u64; everything else is constant."""
+    """`self` inside handlers: tables, maps, cells behave as above, counters read as u64, all else is constant."""
 
-    def __init__(self, inst: Element, now: Callable[[], int], lost: Callable[[PacketState], None]) -> None:
+    def __init__(self, inst: Element, world: World) -> None:
         self.__dict__["_inst"] = inst
-        self.__dict__["_state"] = _copies(inst, now, lost)
+        self.__dict__["_state"] = _copies(inst, world)
         self.__dict__["_counters"] = {n: 0 for n, v in vars(inst).items() if isinstance(v, Counter)}
         self.__dict__["_methods"] = {}
 
@@ -176,7 +200,7 @@ class Owner:
         self._counters[name] = int(value) & (1 << 64) - 1
 
 
-def _copies(inst: Element, now: Callable[[], int], lost: Callable[[PacketState], None]) -> dict[str, Any]:
+def _copies(inst: Element, world: World) -> dict[str, Any]:
     hints = attribute_hints(inst)
     out: dict[str, Any] = {}
     for name, v in vars(inst).items():
@@ -187,7 +211,7 @@ def _copies(inst: Element, now: Callable[[], int], lost: Callable[[PacketState],
                 out[name] = TableState(v)
             case HashMap():
                 key, value = kinds if len(kinds) == 2 else (u64, u64)
-                out[name] = MapState(v, key, value, now, lost)
+                out[name] = MapState(v, key, value, world)
             case PerCore():
                 kind = v.item if v.item is not None else kinds[0] if kinds else u64
                 out[name] = CellState(u64 if kind is int else kind, int(v.value), True)

@@ -35,6 +35,9 @@ class StructState:
     """One instance of a @struct. Reads give values of the declared types; a store outside the declared type or
     invariant is an AssertionError (a wrong proof of the compiler, never the user's mistake)."""
 
+    _members: dict[str, StructMember]
+    _owner: Any
+
     def __init__(self, members: dict[str, StructMember], owner: Any) -> None:
         object.__setattr__(self, "_members", members)
         object.__setattr__(self, "_owner", owner)

@@ -26,6 +26,8 @@ def coerce(annotation: Any, value: Any) -> Any:
     """`value` stored into a place declared as `annotation`. Only what the language allows gets by: a literal that
     fits, a narrower or equal integer of the same signedness, a bool into a bool. AssertionError is our own bug."""
     kind, extras = split_annotation(annotation)
+    if value is None:  # the result of a look-up in a HashMap
+        return None
     if kind is bool:
         assert isinstance(value, bool), f"{value!r} stored into a bool"
         return value

@@ -15,7 +15,7 @@ LATER = {"dpdk": "DPDK", "afpacket": "packet sockets", "afxdp": "AF_XDP", "tap":
 
 @dataclass(frozen=True)
 class Binding:
-    """One port: packets come from capture `source` ("" or None: none), what leaves goes to `sink` (None: counted only)."""
+    """One port: packets come from capture `source` (None: none), what leaves goes to `sink` (None: counted)."""
 
     port: str
     source: str | None = None

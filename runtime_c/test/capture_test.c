@@ -4,11 +4,14 @@
  *   capture_test copy FILE OUT              read and write again, as a chain that passes everything does
  *   capture_test fuzz SEED ROUNDS FILE...   mutated captures: nothing outside is read, the reader ends, what it
  *                                           delivers survives being written and read again
- *   capture_test limits                     a full disk: the file keeps whole records only
+ *   capture_test sides FILE TCP UDP OTHER   one line a record: the side of mcc_sides.h
+ *   capture_test limits FILE                a full disk: the file keeps whole records only
  */
 #define _GNU_SOURCE
 #include "../mcc_capture.h"
 #include "../mcc_capture_writer.h"
+#include "../mcc_parse.h"
+#include "../mcc_sides.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -190,6 +193,31 @@ static int copy(const char *path, const char *out)
     return 0;
 }
 
+static int sides(const char *path, char **modes)
+{
+    struct guarded g = read_file(path);
+    struct mcc_capture r;
+    struct mcc_capture_record record;
+    struct mcc_sides s = {.timeout = 300000000000u};
+
+    s.tcp = (uint8_t)atoi(modes[0]);
+    s.udp = (uint8_t)atoi(modes[1]);
+    s.other = (uint8_t)atoi(modes[2]);
+    CHECK(mcc_capture_open(&r, g.data, g.size) == 0, "%s: %s", path, r.error);
+    while (mcc_capture_next(&r, &record) > 0) {
+        struct mcc_packet p = {.len = record.caplen, .at = record.at};
+
+        p.link = (uint8_t)mcc_capture_link(record.linktype);
+        memcpy(&p.data, &record.data, sizeof p.data);
+        mcc_parse(&p);
+        printf("%d\n", mcc_sides_of(&s, &p));
+    }
+    mcc_sides_free(&s);
+    mcc_capture_close(&r);
+    guarded_free(&g);
+    return 0;
+}
+
 /* ---------------------------------------------------------------- mutation */
 
 static void mutate(uint8_t *p, size_t *size)
@@ -351,6 +379,8 @@ int main(int argc, char **argv)
 {
     if (argc == 3 && !strcmp(argv[1], "list"))
         return list(argv[2]);
+    if (argc == 6 && !strcmp(argv[1], "sides"))
+        return sides(argv[2], argv + 3);
     if (argc == 4 && !strcmp(argv[1], "copy"))
         return copy(argv[2], argv[3]);
     if (argc > 4 && !strcmp(argv[1], "fuzz"))

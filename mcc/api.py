@@ -1,0 +1,102 @@
+"""`mcc.build` and `Module`: what a program that imports mcc uses."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+from mcc.driver import Compiled, Options, compile_any, compile_chain
+from mcc.ir.graph import Graph
+from mcc.run.box import LINKS, NS, Box
+from mcc.run.loading import load_chain
+from mcc.toolchain import Built, build_module
+
+
+class Module:
+    """A compiled chain. C is built when the first box is opened, or by `built`."""
+
+    def __init__(self, compiled: Compiled, *, target: str = "native", sanitize: bool = False, level: str = "-O2",
+                 out: Path | None = None, extra: tuple[str, ...] = ()) -> None:
+        self.compiled = compiled
+        self._flags: dict[str, Any] = {"target": target, "sanitize": sanitize, "level": level, "extra": extra}
+        self._out = out
+
+    @property
+    def chain(self) -> str:
+        """The chain's name."""
+        return self.compiled.name
+
+    @property
+    def module(self) -> Any:
+        return self.compiled.module
+
+    @property
+    def c_source(self) -> str:
+        """The whole C of the chain; compiles by itself with -I of the runtime."""
+        return self.compiled.c_source
+
+    @functools.cached_property
+    def built(self) -> Built:
+        """The loaded extension without per-session counters; raises BuildError."""
+        return self.build(sessions=False)
+
+    @functools.cached_property
+    def counting(self) -> Built:
+        """The loaded extension that counts packets and bytes a session."""
+        return self.build(sessions=True)
+
+    def build(self, *, sessions: bool = False) -> Built:
+        return build_module(self.c_source, self.compiled.name, self.compiled.module.blobs, sessions=sessions,
+                            out=self._out, **self._flags)
+
+    @property
+    def path(self) -> Path:
+        """The shared object."""
+        return self.built.path
+
+    def explain(self) -> dict[str, Any]:
+        """What `mcc explain --json` prints."""
+        from mcc.run.explain import explain
+
+        return explain(self.compiled)
+
+    def open(self, *, start: float = 0.0, backend: str = "c", max_sessions: int = 1 << 16, checksums: str = "keep",
+             link: str = "ethernet", sessions: bool = True, **more: Any) -> Any:
+        """A box in memory. backend="python" runs the reference (mcc.reference) instead of the compiled C.
+
+        Raises ValueError for an unknown backend, link or checksums; BuildError; MccError without memory.
+        """
+        if link not in LINKS:
+            raise ValueError(f"link {link!r} is not one of {', '.join(LINKS)}")
+        if backend == "python":
+            from mcc.reference import PythonBox
+
+            return PythonBox(self.compiled.graph, start=start, max_sessions=max_sessions, checksums=checksums,
+                             link=LINKS[link], **more)
+        if backend != "c":
+            raise ValueError(f"backend {backend!r} is neither 'c' nor 'python'")
+        return Box(_Opened(self.compiled, self.counting if sessions else self.built), start_ns=round(start * NS),
+                   max_sessions=max_sessions, checksums=checksums, link=link, **more)
+
+
+class _Opened:
+    """What a Box needs: the compiled chain and one loaded extension of it."""
+
+    def __init__(self, compiled: Compiled, built: Built) -> None:
+        self.compiled, self.built = compiled, built
+
+
+def build(what: Any, *, target: str = "native", sanitize: bool = False, strict: bool = False,
+          lines: str = "c", out: str | Path | None = None) -> Module:
+    """Compile a chain: a path ("file.py" or "file.py:name"), a chain object, or a graph.
+
+    Raises CompileError with every error of the chain.
+    """
+    if isinstance(what, (str, Path)):
+        what = load_chain(str(what))
+    options = Options(lines=lines, strict=strict)
+    compiled = what if isinstance(what, Compiled) else (
+        compile_chain(what, strict=strict, options=options) if hasattr(what, "graph") or isinstance(what, Graph)
+        else compile_any(what))
+    return Module(compiled, target=target, sanitize=sanitize, out=Path(out) if out else None)

@@ -1,0 +1,113 @@
+"""`mcc doctor`: what mcc needs on this machine, and the command that mends what is missing."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcc.cli.console import CHAIN, DONE, out
+from mcc.diag import BuildError
+from mcc.paths import RUNTIME_C, TEMPLATES
+from mcc.toolchain import cache_folder, compiler
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check. `mend`: the command for what is missing; `needed`: mcc cannot work without it."""
+
+    name: str
+    good: bool
+    found: str
+    mend: str = ""
+    needed: bool = True
+
+
+def report() -> int:
+    """Print every finding; 1 where something needed is missing."""
+    console = out()
+    findings = [check() for check in CHECKS] + [_tool(*t) for t in OPTIONAL]
+    for f in findings:
+        mark = "[green]ok[/]" if f.good else "[red]missing[/]" if f.needed else "[yellow]absent[/]"
+        console.print(f"{mark:<18} {f.name}: {f.found}" if console.is_terminal else f"{mark} {f.name}: {f.found}")
+        if not f.good and f.mend:
+            console.print(f"        {f.mend}", markup=False)
+    broken = [f.name for f in findings if f.needed and not f.good]
+    console.print(f"\n{', '.join(broken)}: mcc needs that" if broken else "\nmcc can build and run chains here")
+    return CHAIN if broken else DONE
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("Python", sys.version_info >= (3, 11), version, "mcc needs Python 3.11 or newer")
+
+
+def _modules() -> Finding:
+    missing = []
+    for name in ("cffi", "jinja2", "lark", "rich", "typer", "zstandard"):
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            missing.append(name)
+    text = f"{', '.join(missing)} cannot be imported" if missing else "all there"
+    return Finding("Python packages", not missing, text, f"{sys.executable} -m pip install {' '.join(missing)}")
+
+
+def _headers() -> Finding:
+    header = Path(sysconfig.get_paths()["include"]) / "Python.h"
+    return Finding("Python headers", header.is_file(), str(header),
+                   f"apt install python3-dev (or python{sys.version_info[0]}.{sys.version_info[1]}-dev)")
+
+
+def _compiler() -> Finding:
+    mend = "apt install gcc libc6-dev"
+    try:
+        command = compiler()
+    except BuildError:
+        return Finding("C compiler", False, f"{os.environ.get('CC') or 'cc, gcc and clang'}: not there", mend)
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "a.c"
+        source.write_text("#include <stdint.h>\nuint32_t f(void);\nuint32_t f(void) { return 1; }\n")
+        done = subprocess.run([*command, "-std=gnu11", "-shared", "-fPIC", "-o", f"{folder}/a.so", str(source)],
+                              capture_output=True, text=True, check=False)
+        version = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False)
+    first = (version.stdout.splitlines() or ["?"])[0]
+    if done.returncode:
+        return Finding("C compiler", False, f"{first}; it fails: {(done.stderr.splitlines() or ['?'])[0]}", mend)
+    return Finding("C compiler", True, first)
+
+
+def _files() -> Finding:
+    good = (RUNTIME_C / "mcc_packet.h").is_file() and TEMPLATES.is_dir()
+    return Finding("C runtime", good, str(RUNTIME_C), f"{sys.executable} -m pip install --force-reinstall mcc")
+
+
+def _cache() -> Finding:
+    try:
+        folder = cache_folder()
+    except OSError as e:
+        return Finding("cache folder", False, f"{e.filename}: {e.strerror}", "export MCC_CACHE=FOLDER")
+    return Finding("cache folder", True, str(folder))
+
+
+def _tool(name: str, use: str, package: str) -> Finding:
+    where = shutil.which(name)
+    return Finding(name, where is not None, f"{where or 'not there'} ({use})", f"apt install {package}", needed=False)
+
+
+CHECKS: tuple[Callable[[], Finding], ...] = (_python, _modules, _headers, _compiler, _files, _cache)
+OPTIONAL = (
+    ("dot", "mcc graph", "graphviz"),
+    ("tshark", "tests compare with it", "tshark"),
+    ("tcpdump", "tests compare with libpcap", "tcpdump libpcap0.8"),
+    ("clang", "a second compiler for the tests", "clang"),
+    ("clang-format", "style of the C", "clang-format"),
+    ("valgrind", "tests of the C runtime", "valgrind"),
+)

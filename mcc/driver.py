@@ -1,0 +1,110 @@
+"""The compiler's table of contents: a chain goes in at the top, C comes out at the bottom.
+
+    chain -> graph -> typed elements -> folded -> plans (stages, keys, layout) -> lowered -> C
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mcc.diag import NOWHERE, CompileError, Report
+from mcc.emit.module import Module, print_module
+from mcc.frontend import compile_instance
+from mcc.ir.element import Code
+from mcc.ir.graph import Graph
+from mcc.ir.plan import Plans
+from mcc.ir.text import code_text
+from mcc.lang.chain import Chain
+from mcc.passes.check import check_chain
+from mcc.passes.fold import fold
+from mcc.passes.lower import lower
+from mcc.passes.rules import leaf_text
+from mcc.passes.stages import plan_stages
+from mcc.paths import TEMPLATES
+from mcc.ir.graphtext import print_graph, print_plans
+from mcc.version import VERSION
+
+STAGES = ("parsed", "typed", "graph", "lowered", "c")
+
+
+@dataclass(frozen=True)
+class Options:
+    """lines: comments with the Python source ("c"), or #line ("python"). strict: guards are errors."""
+
+    lines: str = "c"
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """Everything known about a chain; C is printed when first asked for. `report` holds warnings and notes."""
+
+    name: str
+    graph: Graph
+    codes: Mapping[int, Code]
+    plans: Plans
+    report: Report
+    options: Options = field(default_factory=Options)
+
+    @functools.cached_property
+    def lowered(self) -> dict[int, Code]:
+        return {n: lower(c) for n, c in self.codes.items()}
+
+    @functools.cached_property
+    def module(self) -> Module:
+        return print_module(self.graph, self.lowered, self.plans, str(TEMPLATES), version=VERSION,
+                            source=self.graph.span.file.rpartition("/")[2], lines=self.options.lines,
+                            leaf_text=lambda leaf: leaf_text(leaf, self.graph, self.plans))
+
+    @property
+    def c_source(self) -> str:
+        return self.module.c_source
+
+    def text(self, stage: str) -> str:
+        """What `mcc dump --stage` shows."""
+        if stage == "c":
+            return self.c_source
+        if stage == "graph":
+            return print_graph(self.graph) + print_plans(self.graph, self.plans)
+        if stage == "typed":
+            return "\n".join(code_text(c) for c in self.codes.values())
+        if stage == "lowered":
+            return "\n".join(code_text(c) for c in self.lowered.values())
+        if stage == "parsed":
+            return print_graph(self.graph)
+        raise ValueError(f"no stage {stage!r}: {', '.join(STAGES)}")
+
+
+def compile_chain(chain: Chain | Graph, *, strict: bool = False, options: Options | None = None) -> Compiled:
+    """All passes up to the plans. Raises CompileError with every error of the chain."""
+    options = options or Options(strict=strict)
+    report = Report()
+    graph = chain.graph() if isinstance(chain, Chain) else chain
+    codes: dict[int, Code] = {}
+    for n in graph.elements:
+        assert n.elem is not None
+        code = compile_instance(n.elem, n.name, report, strict=options.strict)
+        if code is not None:
+            codes[n.id] = fold(code)
+    report.check()
+    plans = plan_stages(graph, codes, report)
+    check_chain(graph, codes, plans, report)
+    if options.strict and any(d.severity == "warning" for d in report.items):
+        raise CompileError(tuple(d for d in report.items))
+    report.check()
+    return Compiled(graph.name, graph, codes, plans, report, options)
+
+
+def compile_any(what: Any) -> Compiled:
+    """A chain, a graph, or something compiled already."""
+    if isinstance(what, Compiled):
+        return what
+    if isinstance(what, (Chain, Graph)):
+        return compile_chain(what)
+    report = Report()
+    report.error(NOWHERE, f"{what!r} is not a chain", "a function decorated with @chain, or the path of a file with one")
+    report.check()
+    raise AssertionError

@@ -1,0 +1,316 @@
+"""C for walks: what one leaf does with a packet, one direction at a time, handlers in walk order.
+
+A walk function returns the verdict that ended it: MCC_PASS, or MCC_CLOSE / MCC_RESET, which the caller turns into the end
+of the flow. Every place where a packet may leave the trunk is a *site*; sites are counted, so elements' counters
+cost nothing while packets pass (mcc/run/stats.py adds them up).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mcc.emit.handlers import signature
+from mcc.emit.names import Names
+from mcc.ir.element import Code
+from mcc.ir.func import Func, MapPut, StructType
+from mcc.ir.plan import Arc, End, KeyKind, Leaf, Plans, Step
+from mcc.ir.walkers import statements
+
+INDENT = "    "
+
+
+@dataclass(frozen=True)
+class Site:
+    """`walk`: 1 + 2 * leaf + direction. `arm` -1: packets that did not go on by output 0; else: took output `arm`."""
+
+    walk: int
+    path: tuple[int, ...]
+    node: int
+    arm: int
+
+
+@dataclass
+class Scene:
+    """What the printer of walks must know of the module. `names`: C names of nodes; `reasons`: numbers of
+    drop reasons; `structs`: C names of session structs."""
+
+    plans: Plans
+    codes: Mapping[int, Code]
+    names: Mapping[int, str]
+    ports: Sequence[str]
+    reasons: Mapping[str, int]
+    bidirectional: Mapping[int, bool]
+    park_stage: Mapping[int, int]
+    structs: Mapping[StructType, str]
+    sites: list[Site] = field(default_factory=list)
+
+    def kind(self, leaf: Leaf) -> KeyKind:
+        return self.plans.kinds[leaf.kind]
+
+    def handler(self, node: int, func: Func) -> str:
+        """The C name of a handler."""
+        return Names(self.names[node]).handler(func.name)
+
+    def grouped(self, leaf: Leaf, node: int) -> int:
+        """The kind of the groups of `node` in this leaf, or -1."""
+        return next((k for n, k in leaf.groups if n == node), -1)
+
+
+def state_arg(scene: Scene, leaf: Leaf, node: int, role: str, direction: int) -> str:
+    """The pointer to the session state of `node` that a handler's argument of `role` gets."""
+    name, group = scene.names[node], scene.grouped(leaf, node)
+    if group >= 0:
+        g, d = f"{name}_group", f"{name}_id & 1"
+        if role == "conn":
+            return f"&{g}->conn.{name}"
+        return f"&{g}->dir[{d if role == 'scratch' else f'1 - ({d})'}].fcb.{name}.{name}"
+    if role == "conn":
+        return f"&flow->conn.leaf{leaf.id}.{name}"
+    d_own = direction if role == "scratch" else 1 - direction
+    return f"&flow->dir[{d_own}].fcb.leaf{leaf.id}.{name}"
+
+
+def call(scene: Scene, leaf: Leaf | None, node: int, func: Func, direction: int) -> str:
+    """The call of a handler on packet `p`."""
+    args = ["box"]
+    for r in signature(func):
+        if r in ("scratch", "conn", "peer"):
+            assert leaf is not None
+            args.append(state_arg(scene, leaf, node, r, direction))
+        elif r == "packet":
+            args.append("p")
+        elif r == "batch":
+            args += ["&p", "1"]
+        elif r == "flow":
+            args.append("view")
+    return f"{scene.handler(node, func)}({', '.join(args)})"
+
+
+def walk_function(scene: Scene, leaf: Leaf, direction: int) -> str:
+    """The function of one leaf and direction; direction -1: no session."""
+    arc = leaf.arc if direction <= 0 else leaf.mirror
+    assert arc is not None
+    walk = 1 + 2 * leaf.id + max(0, direction)
+    body = _Body(scene, leaf, direction, walk)
+    body.follow(arc, (), 1)
+    name = walk_name(leaf, direction)
+    if direction < 0:
+        head = f"static int {name}(struct mcc_box *box, struct mcc_packet *p)"
+        setup = ["const struct mcc_flow view = {0};"] if body.uses_view else []
+    else:
+        head = (f"static int {name}(struct mcc_box *box, struct flow{leaf.kind} *flow, uint32_t id, bool is_new,\n"
+                f"{' ' * (12 + len(name))}struct mcc_packet *p)")
+        setup = []
+        if body.uses_view:
+            setup.append("const struct mcc_flow view = {.id = MCC_FLOW_ID("
+                         f"{leaf.kind}, id), .to_server = {'true' if direction == 0 else 'false'}, .is_new = is_new}};")
+        else:
+            setup.append("(void)id, (void)is_new;")
+        if not body.uses_flow:
+            setup.append("(void)flow;")
+    if body.uses_verdict:
+        setup.append("int verdict;")
+    lines = [INDENT + s for s in setup] + ([""] if setup else []) + body.lines
+    return "\n".join([head, "{", *lines, "}"])
+
+
+def walk_name(leaf: Leaf, direction: int) -> str:
+    if direction < 0 or not leaf.bidirectional:
+        return f"leaf{leaf.id}_walk"
+    return f"leaf{leaf.id}_{'to_server' if direction == 0 else 'to_client'}"
+
+
+@dataclass
+class _Body:
+    scene: Scene
+    leaf: Leaf
+    direction: int
+    walk: int
+    lines: list[str] = field(default_factory=list)
+    uses_view: bool = False
+    uses_flow: bool = False
+    uses_verdict: bool = False
+
+    def put(self, depth: int, *text: str) -> None:
+        self.lines += [INDENT * depth + t for t in text]
+
+    def site(self, path: tuple[int, ...], node: int, arm: int) -> int:
+        self.scene.sites.append(Site(self.walk, path, node, arm))
+        return len(self.scene.sites) - 1
+
+    def follow(self, arc: Arc, path: tuple[int, ...], depth: int) -> None:
+        plan = arc.to
+        while isinstance(plan, Step):
+            self.step(plan, path, depth)
+            path, plan = (*path, 0), plan.outs[0].to
+        self.end(plan, depth)
+
+    def end(self, end: End, depth: int) -> None:
+        if end.kind == "port":
+            self.put(depth, f"mcc_core_out(&box->core, p, PORT_{self.scene.ports[end.index]});", "return MCC_PASS;")
+        elif end.kind == "stage":
+            self.put(depth, f"stage{end.index}_packet(box, p);", "return MCC_PASS;")
+        else:
+            self.put(depth, f"mcc_core_drop(&box->core, p, {self.scene.reasons[end.reason]}); /* {end.reason} */",
+                     "return MCC_DROP;")
+
+    def step(self, step: Step, path: tuple[int, ...], depth: int) -> None:
+        scene, code = self.scene, self.scene.codes[step.node]
+        for role in ("process_packet", "process_batch"):
+            func = code.handler(role, step.inp)
+            if func is None:
+                continue
+            self.note_use(func, step.node)
+            self.group(step.node, depth)
+            self.put(depth, "verdict = " + call(scene, self.leaf, step.node, func, max(0, self.direction)) + ";")
+            self.releases(step.node, func, depth)
+            self.branch(step, path, depth)
+
+    def note_use(self, func: Func, node: int) -> None:
+        roles = signature(func)
+        self.uses_verdict = True
+        self.uses_view |= "flow" in roles
+        self.uses_flow |= bool({"scratch", "conn", "peer"} & set(roles))
+
+    def group(self, node: int, depth: int) -> None:
+        kind = self.scene.grouped(self.leaf, node)
+        if kind < 0:
+            return
+        self.uses_flow = True
+        name = self.scene.names[node]
+        d = max(0, self.direction)
+        self.put(depth, f"const uint32_t {name}_id = flow->dir[{d}].fcb.leaf{self.leaf.id}.{name};",
+                 f"struct flow{kind} *{name}_group = flow{kind}_at(box, {name}_id);",
+                 f"flow{kind}_seen(box, {name}_group, {name}_id, p);")
+
+    def releases(self, node: int, func: Func, depth: int) -> None:
+        """Packets that a put has let go walk on from the element's input."""
+        stage = self.scene.park_stage.get(node)
+        if stage is None:
+            return
+        for m in sorted({s.map for s in statements(func.body) if isinstance(s, MapPut)}):
+            self.put(depth, f"box_release(box, &box->{self.scene.names[node]}.{m}, stage{stage}_packet);")
+
+    def branch(self, step: Step, path: tuple[int, ...], depth: int) -> None:
+        name = self.scene.names[step.node]
+        left = self.site(path, step.node, -1)
+        stop = f"return box_stop(box, p, verdict, NODE_{name}, {left});"
+        if len(step.outs) == 1:
+            self.put(depth, "if (verdict != MCC_PASS)", INDENT + stop)
+            return
+        self.put(depth, "switch (verdict) {", "case MCC_PASS:", INDENT + "break;")
+        for k in range(1, len(step.outs)):
+            arm = self.site(path, step.node, k)
+            self.put(depth, f"case {k}:", INDENT + f"box_count(box, p, {left}, {arm});")
+            self.follow(step.outs[k], (*path, k), depth + 1)
+        self.put(depth, "default:", INDENT + stop, "}")
+
+
+# ---------------------------------------------------------------- the life of a flow
+
+
+def session_nodes(scene: Scene, leaf: Leaf) -> list[int]:
+    return [n for n in leaf.elements]
+
+
+def new_function(scene: Scene, leaf: Leaf) -> str:
+    """leafN_new: defaults, then groups and new_session in walk order; on a refusal what had begun is undone."""
+    two = leaf.bidirectional
+    head = f"static int leaf{leaf.id}_new(struct mcc_box *box, struct flow{leaf.kind} *flow, uint32_t id, " \
+           "struct mcc_packet *p)"
+    body: list[str] = []
+    uses_view = uses_verdict = False
+    for i, node in enumerate(leaf.elements):
+        code, name = scene.codes[node], scene.names[node]
+        group = scene.grouped(leaf, node)
+        if group >= 0:
+            body.append(f"verdict = {name}_join{leaf.id}(box, flow, 0, p);")
+        else:
+            func = code.handler("new_session")
+            if func is None:
+                continue
+            uses_view |= "flow" in signature(func)
+            body.append("verdict = " + call(scene, leaf, node, func, 0) + ";")
+        uses_verdict = True
+        undo = [line for n in leaf.elements[:i] for line in _release_lines(scene, leaf, n, 1)]
+        body += ["if (verdict != MCC_PASS) {", *(INDENT + u for u in undo),
+                 INDENT + f"return box_refuse(box, p, verdict, NODE_{name});", "}"]
+    setup = [*_defaults(scene, leaf, two)]
+    if uses_verdict:
+        setup.append("int verdict;")
+    uses_view = uses_view or any("view" in b for b in body)
+    if uses_view:
+        setup.insert(0, f"const struct mcc_flow view = {{.id = MCC_FLOW_ID({leaf.kind}, id), .to_server = true, "
+                        ".is_new = true};")
+    setup.append("(void)box, (void)flow, (void)id, (void)p;")
+    return "\n".join([head, "{", *(INDENT + s for s in setup), "", *(INDENT + b for b in body),
+                      INDENT + "return MCC_PASS;", "}"])
+
+
+def _defaults(scene: Scene, leaf: Leaf, two: bool) -> list[str]:
+    out = []
+    for node in leaf.elements:
+        code, name = scene.codes[node], scene.names[node]
+        if scene.grouped(leaf, node) >= 0:
+            out += [f"flow->dir[{d}].fcb.leaf{leaf.id}.{name} = 0;" for d in range(1 + two)]
+            continue
+        if code.scratch is not None:
+            out += [f"{scene.structs[code.scratch]}_init(&flow->dir[{d}].fcb.leaf{leaf.id}.{name});" for d in range(1 + two)]
+        if code.conn is not None:
+            out.append(f"{scene.structs[code.conn]}_init(&flow->conn.leaf{leaf.id}.{name});")
+    return out
+
+
+def _release_lines(scene: Scene, leaf: Leaf, node: int, directions: int) -> list[str]:
+    code, name = scene.codes[node], scene.names[node]
+    group = scene.grouped(leaf, node)
+    if group >= 0:
+        return [f"flow{group}_leave(box, flow->dir[{d}].fcb.leaf{leaf.id}.{name});"
+                for d in range(1 + leaf.bidirectional)]
+    func = code.handler("release")
+    if func is None:
+        return []
+    twice = leaf.bidirectional and scene.bidirectional[node] and bool({"scratch", "peer"} & set(signature(func)))
+    return [call(scene, leaf, node, func, d) + ";" for d in range(1 + twice)]
+
+
+def release_function(scene: Scene, leaf: Leaf) -> str:
+    """leafN_release: release of each element, groups left, in walk order."""
+    lines = [line for n in leaf.elements for line in _release_lines(scene, leaf, n, 2)]
+    view = []
+    if any("view" in x for x in lines):
+        view = [f"const struct mcc_flow view = {{.id = MCC_FLOW_ID({leaf.kind}, id), .to_server = true}};"]
+    return "\n".join([f"static void leaf{leaf.id}_release(struct mcc_box *box, struct flow{leaf.kind} *flow, uint32_t id)",
+                      "{", *(INDENT + v for v in view), INDENT + "(void)box, (void)flow, (void)id;",
+                      *(INDENT + line for line in lines), "}"])
+
+
+def group_functions(scene: Scene, kind: KeyKind) -> tuple[str, str]:
+    """(new, release) of the groups of one element: their session begins and ends with them."""
+    node, name = kind.group, scene.names[kind.group]
+    code = scene.codes[node]
+
+    def args(func: Func) -> str:
+        table = {"scratch": f"&flow->dir[direction].fcb.{name}.{name}", "peer": f"&flow->dir[1 - direction].fcb.{name}.{name}",
+                 "conn": f"&flow->conn.{name}", "packet": "p", "flow": "view"}
+        return ", ".join(["box", *(table[r] for r in signature(func))])
+
+    init = []
+    if code.scratch is not None:
+        init += [f"{scene.structs[code.scratch]}_init(&flow->dir[{d}].fcb.{name}.{name});" for d in (0, 1)]
+    if code.conn is not None:
+        init.append(f"{scene.structs[code.conn]}_init(&flow->conn.{name});")
+    view = f"const struct mcc_flow view = {{.id = MCC_FLOW_ID({kind.id}, id), .to_server = true, .is_new = true}};"
+    new, release = code.handler("new_session"), code.handler("release")
+    begin = [view, "const unsigned direction = 0;", "(void)box, (void)flow, (void)p, (void)view, (void)direction;", *init,
+             f"return {scene.handler(node, new)}({args(new)});" if new else "return MCC_PASS;"]
+    end = [view, "(void)box, (void)flow, (void)view;"]
+    if release is not None:
+        twice = scene.bidirectional[node] and {"scratch", "peer"} & set(signature(release))
+        end += [f"for (unsigned direction = 0; direction < {2 if twice else 1}; direction++)",
+                INDENT + f"{scene.handler(node, release)}({args(release)});"]
+    return ("\n".join([f"static int flow{kind.id}_begin(struct mcc_box *box, struct flow{kind.id} *flow, uint32_t id, "
+                       "struct mcc_packet *p)", "{", *(INDENT + x for x in begin), "}"]),
+            "\n".join([f"static void flow{kind.id}_release(struct mcc_box *box, struct flow{kind.id} *flow, uint32_t id)",
+                       "{", *(INDENT + x for x in end), "}"]))

@@ -1,0 +1,415 @@
+"""`module.open(backend="python")`: a whole chain in CPython, packet by packet, as docs/semantics.md says.
+
+The classifier asks every class of every packet, the session table is a dictionary, timers are a search: the compiled
+box must do the same, only faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+from mcc.lang import packet as lang
+from mcc.lang.graph import Graph
+from mcc.protocols.dissect import ETHERNET, dissect
+from mcc.reference import checksum, records
+from mcc.reference.flows import ENDS, Flow, Flows, FlowView, Session, Way, ticks
+from mcc.reference.keys import Key, family, fields_of, key_of, layers_of
+from mcc.reference.needs import needs
+from mcc.reference.packet import PacketState
+from mcc.reference.runner import Effects, Runner
+from mcc.reference.stages import Stage, Start, make_stage
+from mcc.reference.values import CLOSE, DROP, FAULT, PARKED, PASS, RESET
+from mcc.reference.walk import End, Plan, Step, Walker
+
+SECOND = 10**9
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A packet that left the box: port name, frame, time in seconds."""
+
+    port: str
+    frame: bytes
+    at: float
+
+
+@dataclass
+class Turn:
+    """The packet that is being handled: its flow and direction, and the way it walks in a duplex."""
+
+    packet: PacketState
+    entry_bytes: int
+    payload: int
+    flow: Flow | None = None
+    direction: int = 0
+    is_new: bool = False
+
+
+@dataclass
+class Counts:
+    packets: int = 0
+    bytes: int = 0
+
+
+@dataclass
+class PythonBox:
+    """The box API over the reference. Times are seconds. `checksums`: "keep", "verify" or "fix"; `link`: how frames
+    start (mcc.protocols.dissect). Raises KeyError for a port or an element that the chain does not have."""
+
+    graph: Graph
+    start: float = 0.0
+    max_sessions: int = 1 << 20
+    checksums: str = "keep"
+    link: int = ETHERNET
+    effects: Effects = field(default_factory=Effects, init=False)
+    drops: dict[str, int] = field(default_factory=dict, init=False)
+    made: int = field(default=0, init=False)
+    ended: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ENDS, 0), init=False)
+
+    def __post_init__(self) -> None:
+        begin = round(self.start * SECOND)
+        self.effects.now = begin
+        elements = [n for n in self.graph.nodes if n.elem is not None]
+        self.runners = {n.id: Runner(n.elem, n.name, self.effects) for n in elements if n.elem is not None}
+        wanted = {(n.id, inp): needs(r.inst, inp, r._names) for n in elements
+                  for r in [self.runners[n.id]] for inp in range(r.elem.ports[0])}
+        self.walker = Walker(self.graph, self.runners, wanted)
+        self.flows = Flows(self.runners, lambda n: self.walker.session(n).bidirectional, self._drain, self._log,
+                           self._log_group, self.max_sessions, begin, begin)
+        self._stages: dict[Start, Stage] = {}
+        entries = tuple((n.id, 0, n.way) for n in self.graph.entries)
+        self._entry_of = {n.port: (n.id, 0, n.way) for n in self.graph.entries}
+        first = make_stage(self.walker, 0, entries, None)
+        self._stages.update(dict.fromkeys(entries, first))
+        self._timers = {n: begin + round(r.elem.every * SECOND) for n, r in self.runners.items() if r.has("on_timer")}
+        self._out: list[Sent] = []
+        self._records: list[dict[str, Any]] = []
+        self._alerts: list[dict[str, Any]] = []
+        self._rx = [Counts() for _ in self.graph.ports]
+        self._tx = [Counts() for _ in self.graph.ports]
+        self._visits = {n: Counts() for n in self.runners}
+        self._turn: Turn | None = None
+
+    # ---------------------------------------------------------- the box API
+
+    def send(self, port: str, frame: Any, at: float | None = None) -> list[Sent]:
+        """One frame (bytes, or what bytes() takes) arrives, now or at `at`; what left, due timers included."""
+        return self.send_burst([(port, frame)], at)
+
+    def send_burst(self, frames: Iterable[Any], at: float | None = None) -> list[Sent]:
+        """Frames that arrive in this order: (port, frame), or (port, frame, at) each."""
+        for item in frames:
+            when = at if len(item) < 3 else item[2]
+            self.receive(item[0], bytes(item[1]), self.effects.now if when is None else round(when * SECOND))
+        return self.drain()
+
+    def advance(self, to: float) -> list[Sent]:
+        """Time passes up to `to`: every timer that is due runs."""
+        when = round(to * SECOND)
+        self._time(when)
+        self.effects.now = self.flows.now = max(self.effects.now, when)
+        return self.drain()
+
+    def finish(self, *, run_out: bool = True) -> list[Sent]:
+        """The end of the run. `run_out`: first let timers run until no session waits for one."""
+        while run_out and (due := self.flows.next_due()) is not None:
+            self._time(due)
+        for r in self.runners.values():
+            for m in r.maps():
+                for packet in m.give_up():
+                    self._drop("parked_long", packet)
+        for f in sorted(self.flows.active.values(), key=lambda f: f.number):
+            if f.alive:
+                self.flows.end(f, "end")
+        return self.drain()
+
+    def close(self) -> None:
+        """Nothing is held that must be given back."""
+
+    def __enter__(self) -> PythonBox:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def stats(self) -> dict[str, Any]:
+        """The shape of --stats; times and memory are not measured here."""
+        return records.stats(self)
+
+    def sessions(self) -> list[dict[str, Any]]:
+        """The sessions that have ended since the last call, in the shape of --sessions, without chain_class."""
+        out, self._records = self._records, []
+        return out
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """What elements have reported since the last call, in the shape of --alerts."""
+        out, self._alerts = self._alerts, []
+        return out
+
+    def value(self, node: str, name: str) -> int:
+        """A Counter, PerCore or Live of an element."""
+        return int(self._runner(node).state()[name])
+
+    def set(self, node: str, name: str, value: int) -> None:
+        """Change a Live parameter."""
+        self._runner(node).cell(name).set(value)
+
+    def _runner(self, name: str) -> Runner:
+        found = next((r for r in self.runners.values() if r.name == name), None)
+        if found is None:
+            raise KeyError(f"no element {name!r}")
+        return found
+
+    def drain(self) -> list[Sent]:
+        """What has left since the last call."""
+        out, self._out = self._out, []
+        return out
+
+    # ---------------------------------------------------------- packets
+
+    def receive(self, port: str, frame: bytes, at_ns: int, wire: int = 0, link: int | None = None) -> None:
+        """A frame of `wire` bytes on the wire (0: all are here) arrives."""
+        if port not in self.graph.ports:
+            raise KeyError(f"no port {port!r}: {', '.join(self.graph.ports)}")
+        number = self.graph.ports.index(port)
+        self._time(at_ns)
+        self.effects.now = self.flows.now = max(self.effects.now, at_ns)
+        self._rx[number].packets += 1
+        self._rx[number].bytes += len(frame)
+        kind = self.link if link is None else link
+        p = PacketState(bytearray(frame), dissect(frame, kind, number, wire), at_ns, number, kind, wire)
+        if self.checksums == "verify" and not checksum.verify(p):
+            self._drop("checksum", p)
+        elif number not in self._entry_of:
+            self._drop("unlinked", p)
+        else:
+            self._enter(self._entry_of[number], p)
+
+    def _stage(self, start: Start) -> Stage:
+        if start not in self._stages:
+            node = self.graph.nodes[start[0]]
+            self._stages[start] = make_stage(self.walker, len(self._stages), (start,), node.session)
+        return self._stages[start]
+
+    def _enter(self, start: Start, p: PacketState) -> None:
+        """A packet enters a stage: it is looked at anew, its flow found or made, and it walks."""
+        stage, before = self._stage(start), self._turn
+        p.parse()
+        self._turn = turn = Turn(p, len(p.data), records.payload(p))
+        found = self._first(stage, p)
+        if found is not None:
+            turn.flow, turn.direction = found
+            self._session_packet(turn)
+        else:
+            node, out, way = start
+            plan = self.walker.plan(node, out, way, p) if out >= 0 else self.walker.arrival(node, -1 - out, way, p)
+            self._classified(stage, plan, turn)
+        self._turn = before
+
+    def _first(self, stage: Stage, p: PacketState) -> tuple[Flow, int] | None:
+        """The packet's flow, if flows of its key are looked up before packets are classified."""
+        kinds = dict.fromkeys(k.fields for s, k in self.flows.table if s == stage.number)
+        for fields in kinds:
+            if stage.hash_first(fields) and all(p.has(layer) for layer in layers_of(fields)):
+                found = self.flows.find(stage, key_of(p, fields, stage.ports))
+                if found is not None:
+                    return found
+        return None
+
+    def _classified(self, stage: Stage, plan: Plan, turn: Turn) -> None:
+        p, fam = turn.packet, family(turn.packet)
+        elements = self.walker.sessions(plan)
+        sessions = [self.walker.session(n) for n in elements]
+        if stage.session is not None and isinstance(plan, Step):
+            sessions.append(stage.session)
+        fields = fields_of(sessions, fam)
+        if not sessions or not all(p.has(layer) for layer in layers_of(fields)):
+            self._walk(plan, turn)
+            return
+        key = key_of(p, fields, stage.ports)
+        found = self.flows.find(stage, key)
+        if found is not None:
+            turn.flow, turn.direction = found
+            self._session_packet(turn)
+            return
+        two = any(s.bidirectional for s in sessions)
+        waits = [s.timeout for s in sessions if s.timeout]
+        ways = [Way(key, plan), Way(key, plan)][:1 + two]
+        far = p.in_port
+        back = self.walker.mirror(plan, p.in_port) if two and stage.number == 0 else None
+        if back is not None:
+            far, ways[1].plan = self.graph.far[p.in_port], back
+        flow = Flow(0, stage, elements, ways, two, two and any(f.startswith("l4.") for f in fields),
+                    ticks(min(waits)) if waits else 0, p.at, self.effects.now, self.flows.tick())
+        turn.flow, turn.is_new = flow, True
+        own = {n: fields_of([self.walker.session(n)], fam) for n in elements}
+
+        def answer(f: Flow) -> Key:
+            return key.mirrored(far) if f.reply is None else key.replied(f.reply, far)
+
+        verdict, node = self.flows.create(flow, own, p, answer)
+        if verdict != PASS:
+            self._refused(verdict, node, p)
+            return
+        self._session_packet(turn)
+
+    def _refused(self, verdict: int, node: int, p: PacketState) -> None:
+        word = {CLOSE: "close", RESET: "reset", FAULT: "fault"}.get(verdict, "drop")
+        self._drop(f"{word}:{self.runners[node].name}", p)
+
+    def _session_packet(self, turn: Turn) -> None:
+        """One packet of a flow that is there."""
+        flow, d, p = turn.flow, turn.direction, turn.packet
+        assert flow is not None
+        flow.last_tick = self.flows.tick()
+        if d == 1 and not flow.answered:
+            fam = family(p)
+            own = {n: fields_of([self.walker.session(n)], fam) for n in flow.elements}
+            verdict, node = self.flows.answered(flow, p, own)
+            if verdict != PASS:
+                self._refused(verdict, node, p)
+                return
+        way = flow.ways[d]
+        way.packets += 1
+        way.bytes += turn.entry_bytes
+        way.payload += turn.payload
+        flow.last = self.effects.now
+        after = self.flows.tcp_before(flow, d, p, turn.payload) if flow.tcp and p.has("tcp") else ""
+        verdict = self._walk(way.plan, turn)
+        if not flow.alive:
+            return
+        if verdict in (CLOSE, RESET):
+            self.flows.end(flow, "closed")
+        else:
+            self.flows.tcp_after(flow, after)
+
+    # ---------------------------------------------------------- the walk
+
+    def _walk(self, plan: Plan, turn: Turn) -> int:
+        """Follow a plan to its end. Returns the verdict that ended it."""
+        while isinstance(plan, Step):
+            verdict = self._visit(plan, turn)
+            if verdict < 0:
+                return verdict
+            plan = plan.outs[verdict]
+        return self._end(plan, turn)
+
+    def _end(self, end: End, turn: Turn) -> int:
+        p = turn.packet
+        if end.kind == "port":
+            self._leave(end.index, p)
+        elif end.kind == "stage":
+            self._enter((end.index, 0, end.way), p)
+        else:
+            self._drop(end.reason, p)
+            return DROP
+        return PASS
+
+    def _visit(self, step: Step, turn: Turn) -> int:
+        """One element handles the packet; a verdict below 0 has been dealt with."""
+        r, p = self.runners[step.node], turn.packet
+        role = next((x for x in ("process_packet", "process_batch") if r.has(x, step.inp)), "")
+        if not role:
+            return PASS
+        self._visits[step.node].packets += 1
+        self._visits[step.node].bytes += turn.entry_bytes
+        verdict = self._handle(step, role, turn)
+        self._drain(step.node, step)
+        if verdict >= 0:
+            return verdict
+        if verdict in (CLOSE, RESET) and turn.flow is None:
+            verdict = DROP
+        if verdict != PARKED:
+            word = {CLOSE: "close", RESET: "reset", FAULT: "fault"}.get(verdict, "drop")
+            self._drop(f"{word}:{r.name}", p)
+        return verdict
+
+    def _handle(self, step: Step, role: str, turn: Turn) -> int:
+        p, flow = turn.packet, turn.flow
+        packet = p if role == "process_packet" else None
+        batch = [p] if role == "process_batch" else None
+        state = flow.ways[turn.direction].state.get(step.node) if flow is not None else None
+        view = FlowView(flow, turn.direction, turn.is_new)
+        if state is None:
+            return self.runners[step.node].call(role, step.inp, packet=packet, batch=batch, flow=view)
+        session, d = state
+        session.seen(d, self.effects.now, turn.entry_bytes, turn.payload)
+        return self.flows.call(step.node, role, session, d, view, port=step.inp, packet=packet, batch=batch)
+
+    def _drain(self, node: int, step: Step | None = None) -> None:
+        """What a handler emitted, reported, let go or gave up, in that order."""
+        way = step.way if step is not None else 0
+        self._report(node)
+        emitted, self.effects.emitted[:] = list(self.effects.emitted), []
+        for what, port in emitted:
+            self.made += 1
+            self._enter((node, port, way), self._made(what))
+        lost, self.effects.lost[:] = list(self.effects.lost), []
+        for p in lost:
+            self._drop(f"drop:{self.runners[node].name}", p)
+        for m in self.runners[node].maps():
+            released, m.released = m.released, []
+            for packet, inp in released:
+                packet.at = self.effects.now
+                self._enter((node, -1 - inp, way), packet)
+
+    def _made(self, what: lang.ArpRequest | PacketState) -> PacketState:
+        if isinstance(what, PacketState):
+            return what
+        frame = b"\xff" * 6 + what.sha.to_bytes(6, "big") + bytes.fromhex("080600010800060400 01".replace(" ", ""))
+        frame += what.sha.to_bytes(6, "big") + what.spa.to_bytes(4, "big") + bytes(6) + what.tpa.to_bytes(4, "big")
+        frame = frame.ljust(60, b"\0")
+        return PacketState(bytearray(frame), dissect(frame, self.link), self.effects.now, 0, self.link)
+
+    def _leave(self, port: int, p: PacketState) -> None:
+        checksum.mend(p)
+        if self.checksums == "fix":
+            checksum.fill(p)
+        self._tx[port].packets += 1
+        self._tx[port].bytes += len(p.data)
+        self._out.append(Sent(self.graph.ports[port], bytes(p.data), p.at / SECOND))
+
+    def _drop(self, reason: str, p: PacketState) -> None:
+        del p
+        self.drops[reason] = self.drops.get(reason, 0) + 1
+
+    # ---------------------------------------------------------- time
+
+    def _time(self, to: int) -> None:
+        """Run what is due up to and including `to`, in order of time: ends of flows, parked packets, on_timer."""
+        while True:
+            parked = [t for r in self.runners.values() for m in r.maps() if (t := m.next_expiry()) is not None]
+            flows = self.flows.next_due()
+            due = min([*parked, *self._timers.values(), *([flows] if flows is not None else [])], default=None)
+            if due is None or due > to:
+                return
+            self.effects.now = self.flows.now = max(self.effects.now, due)
+            self.flows.expire()
+            for r in self.runners.values():
+                for m in r.maps():
+                    for packet in m.expired():
+                        self._drop("parked_long", packet)
+            for node, when in self._timers.items():
+                if when <= self.effects.now:
+                    self._timers[node] += round(self.runners[node].elem.every * SECOND)
+                    self.runners[node].call("on_timer")
+                    self._drain(node)
+
+    # ---------------------------------------------------------- records
+
+    def _report(self, node: int) -> None:
+        found, self.effects.alerts[:] = list(self.effects.alerts), []
+        for number, text, view in found:
+            name = self.runners[node].name
+            self._alerts.append(records.alert(self.effects.now, name, number, text, view, self._turn))
+
+    def _log(self, flow: Flow, reason: str) -> None:
+        self.ended[reason] += 1
+        self._records.append(records.session(flow, reason, {n: r.name for n, r in self.runners.items()}))
+
+    def _log_group(self, node: int, group: Session) -> None:
+        two = self.walker.session(node).bidirectional
+        self._records.append(records.group(group, self.runners[node].name, two))

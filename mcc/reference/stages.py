@@ -1,0 +1,124 @@
+"""Stages: where classification starts, which keys are looked up before it, which elements have groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from mcc.lang.algebra import And, Cls, Meta, Test
+from mcc.lang.chain import declared_class
+from mcc.lang.session import Session
+from mcc.lang.tested import is_hash_first
+from mcc.reference.keys import fields_of
+from mcc.reference.walk import Walker, session_layers
+
+Start = tuple[int, int, int]
+"""Node, output (-1 - i: the node's input i), way."""
+
+_APART = (("tcp", "udp", "icmp", "icmp6", "arp"), ("ip", "ip6", "arp"), ("l4", "icmp", "icmp6", "arp"), ("net", "arp"))
+_OVER = {"icmp": "ip", "icmp6": "ip6"}
+
+
+@dataclass
+class Stage:
+    """One classification. `starts`: where packets enter; `session`: of a FlowClassifier; `ports`: whether the port by
+    which a packet came in is part of its keys."""
+
+    number: int
+    starts: tuple[Start, ...]
+    ports: bool
+    session: Session | None
+    classes: list[Cls]
+    grouped: frozenset[tuple[int, str]]
+    first: dict[frozenset[str], bool] = field(default_factory=dict)
+
+    def hash_first(self, fields: frozenset[str]) -> bool:
+        """Whether flows with this key are looked up before the packet is classified."""
+        if fields not in self.first:
+            self.first[fields] = is_hash_first(fields, self.classes)
+        return self.first[fields]
+
+
+def make_stage(walker: Walker, number: int, starts: tuple[Start, ...], session: Session | None) -> Stage:
+    """The stage that begins at `starts`."""
+    nodes: set[int] = set()
+    pairs: set[tuple[int, int]] = set()
+    for node, out, way in starts:
+        inside = _Together(walker)
+        more, both = inside.output(node, out, way) if out >= 0 else inside.arrive(node, -1 - out, way)
+        nodes |= more
+        pairs |= both
+    grouped = _grouped(walker, nodes, pairs, len(starts) > 1, session)
+    return Stage(number, starts, len(starts) > 1, session, walker.classes(nodes), grouped)
+
+
+@dataclass
+class _Together:
+    """Which elements some packet may reach, and which pairs of them one walk may hold."""
+
+    walker: Walker
+    memo: dict[Start, tuple[frozenset[int], frozenset[tuple[int, int]]]] = field(default_factory=dict)
+
+    def output(self, node: int, out: int, way: int) -> tuple[frozenset[int], frozenset[tuple[int, int]]]:
+        nodes: frozenset[int] = frozenset()
+        pairs: frozenset[tuple[int, int]] = frozenset()
+        for e in self.walker.graph.links(node, out, way):
+            more, both = self.arrive(e.dst, e.inp, e.way)
+            nodes, pairs = nodes | more, pairs | both
+        return nodes, pairs
+
+    def arrive(self, node: int, inp: int, way: int) -> tuple[frozenset[int], frozenset[tuple[int, int]]]:
+        key = (node, inp, way)
+        elem = self.walker.graph.nodes[node].elem
+        if elem is None:
+            return frozenset(), frozenset()
+        if key not in self.memo:
+            outs = [self.output(node, k, way) for k in range(elem.__mcc_elem__.ports[1])]
+            nodes = frozenset({node}).union(*(n for n, _ in outs))
+            pairs = frozenset().union(*(p for _, p in outs), {(node, n) for ns, _ in outs for n in ns})
+            for i, (a, _) in enumerate(outs):
+                pairs |= {(x, y) for b, _ in outs[i + 1:] for x in a for y in b}
+            self.memo[key] = nodes, pairs
+        return self.memo[key]
+
+
+def _grouped(walker: Walker, nodes: Iterable[int], pairs: set[tuple[int, int]], several: bool,
+             own: Session | None) -> frozenset[tuple[int, str]]:
+    """(node, family) of session elements that have fewer fields than some walk's key, or that are not bidirectional
+    where the port is a part of keys."""
+    sessions = {n: s for n in nodes if (s := walker.runners[n].elem.session) is not None}
+    out: set[tuple[int, str]] = set()
+    for fam in ("ip", "ip6", ""):
+        fields = {n: fields_of([s], fam) for n, s in sessions.items()}
+        if several:
+            out |= {(n, fam) for n, s in sessions.items() if not s.bidirectional}
+        if own is not None:
+            out |= {(n, fam) for n in sessions if not fields_of([own], fam) <= fields[n]}
+        for a, b in pairs:
+            if a in fields and b in fields and a != b and _can_meet(_layers(walker, a) | _layers(walker, b)):
+                out |= {(x, fam) for x, y in ((a, b), (b, a)) if not fields[y] <= fields[x]}
+    return frozenset(out)
+
+
+def _layers(walker: Walker, node: int) -> set[str]:
+    """Layers that every packet inside a session element's class has."""
+    elem = walker.graph.nodes[node].elem
+    assert elem is not None
+    session = elem.__mcc_elem__.session
+    out = set(walker.needs.get((node, 0), ())) | (session_layers(session) if session else set())
+    declared = declared_class(elem, 0)
+    return out | (_asked(declared) if declared is not None else set())
+
+
+def _asked(c: Cls) -> set[str]:
+    if isinstance(c, And):
+        return set().union(*(_asked(p) for p in c.parts))
+    if isinstance(c, Test) and isinstance(c.subject, Meta) and c.ranges == ((1, 1),):
+        return {c.subject.name.removeprefix("layer.")} if c.subject.name.startswith("layer.") else set()
+    return set()
+
+
+def _can_meet(layers: set[str]) -> bool:
+    """Whether one packet may have all the layers."""
+    layers = layers | {_OVER[x] for x in layers if x in _OVER}
+    return all(len(layers & set(group)) < 2 for group in _APART)

@@ -1,0 +1,57 @@
+"""From a compiled chain to what the runner drives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from mcc.driver import Compiled
+from mcc.ir.graph import Graph
+from mcc.lang.session import Session
+from mcc.run.box import Box
+from mcc.run.runner import ReplayBox
+from mcc.run.sides import sides
+from mcc.toolchain import Built
+
+
+class Loaded(Protocol):
+    """mcc.api.Module, as far as it is needed here."""
+
+    compiled: Compiled
+
+    @property
+    def built(self) -> Built: ...
+    @property
+    def counting(self) -> Built: ...
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """What a Box needs: the compiled chain and one loaded extension of it."""
+
+    compiled: Compiled
+    built: Built
+
+
+class RunnableModule:
+    """A compiled chain as mcc.run.runner.Runnable. Packets are counted per session only where that is asked for."""
+
+    def __init__(self, module: Loaded) -> None:
+        self.module = module
+        graph = module.compiled.graph
+        self.ports: tuple[str, ...] = graph.ports
+        self.name: str = graph.name
+        self.sides = sides(sessions_of(graph))
+
+    def open_box(self, *, start: int, max_sessions: int, checksums: str, log_sessions: bool,
+                 log_alerts: bool) -> ReplayBox:
+        built = self.module.counting if log_sessions else self.module.built
+        return Box(_Opened(self.module.compiled, built), start_ns=start, max_sessions=max_sessions,
+                   checksums=checksums, log_sessions=log_sessions, log_alerts=log_alerts)
+
+
+def sessions_of(graph: Graph) -> Iterable[Session]:
+    """Of elements and of inner classifiers."""
+    found = [n.elem.__mcc_elem__.session for n in graph.nodes if n.elem is not None]
+    return [s for s in (*found, *(n.session for n in graph.nodes)) if s is not None]

@@ -1,0 +1,173 @@
+"""Compiling and loading: one cffi extension a chain, cached by content (COMPILER.md 3.5)."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.machinery
+import importlib.util
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cffi
+
+from mcc.toolchain.cdef import cdef
+from mcc.diag import BuildError
+from mcc.paths import RUNTIME_C
+from mcc.version import VERSION
+
+TARGETS = {"native": ("-march=native",), "x86-64-v3": ("-march=x86-64-v3",), "generic": ()}
+WARNINGS = ("-Wall", "-Wextra", "-Wno-unused-function", "-Wno-unused-parameter")
+SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer")
+
+
+@dataclass(frozen=True)
+class Built:
+    """A loaded extension. `path`: the shared object; `c_path`: its C beside it."""
+
+    path: Path
+    c_path: Path
+    extension: ModuleType
+
+    @property
+    def ffi(self) -> Any:
+        return self.extension.ffi
+
+    @property
+    def lib(self) -> Any:
+        return self.extension.lib
+
+
+def cache_folder() -> Path:
+    """$MCC_CACHE, else ~/.cache/mcc, else a folder of this user's in the temporary one."""
+    named = os.environ.get("MCC_CACHE")
+    folder = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mcc"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError:
+        folder = Path(tempfile.gettempdir()) / f"mcc-{os.getuid()}"
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def compiler() -> list[str]:
+    """$CC, else the first of cc, gcc, clang. Raises BuildError where there is none."""
+    named = shlex.split(os.environ.get("CC", ""))
+    for c in ([named] if named else [["cc"], ["gcc"], ["clang"]]):
+        if shutil.which(c[0]):
+            return c
+    raise BuildError("cc", "no C compiler was found: apt-get install gcc (or set CC)")
+
+
+def flags(target: str = "native", *, sessions: bool = False, sanitize: bool = False, level: str = "-O2",
+          extra: Sequence[str] = ()) -> list[str]:
+    """Compiler flags of a module. sessions: count per session for `--sessions`."""
+    out = [level, *TARGETS[target], "-std=gnu11", "-fwrapv", "-fno-strict-aliasing", "-fno-plt", "-fvisibility=hidden",
+           "-fPIC", *WARNINGS]
+    out += ["-DMCC_SESSIONS=1"] if sessions else []
+    out += [*SANITIZE, "-g"] if sanitize else []
+    return out + list(extra)
+
+
+def build_module(c_source: str, name: str, blobs: Mapping[str, bytes] | None = None, *, target: str = "native",
+                 sessions: bool = False, sanitize: bool = False, level: str = "-O2", out: Path | None = None,
+                 extra: Sequence[str] = (), load: bool = True) -> Built:
+    """Compile (or take from the cache) and load. Raises BuildError with the command and the compiler's words.
+
+    `out`: also leave `_mcc_NAME.abi3.so`-style file and `NAME.gen.c` there.
+    """
+    blobs = blobs or {}
+    cc, args = compiler(), flags(target, sessions=sessions, sanitize=sanitize, level=level, extra=extra)
+    declared = cdef(RUNTIME_C)
+    digest = _digest(c_source, declared, cc, args, blobs)
+    module = f"_mcc_{name}_{digest[:16]}"
+    folder = cache_folder() / digest[:24]
+    shared = folder / f"{module}{_suffix()}"
+    c_path = folder / f"{name}.gen.c"
+    if not shared.exists():
+        _compile(folder, module, name, c_source, declared, cc, args, blobs, shared)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(shared, out / f"_mcc_{name}{_suffix()}")
+        shutil.copy2(c_path, out / f"{name}.gen.c")
+    return Built(shared, c_path, _load(module, shared) if load else ModuleType(module))
+
+
+def _suffix() -> str:
+    return importlib.machinery.EXTENSION_SUFFIXES[0]
+
+
+def _digest(c_source: str, declared: str, cc: Sequence[str], args: Sequence[str], blobs: Mapping[str, bytes]) -> str:
+    h = hashlib.sha256()
+    version = subprocess.run([*cc, "-dumpfullversion", "-dumpmachine"], capture_output=True, text=True, check=False).stdout
+    cpu = _cpu() if "-march=native" in args else ""
+    for text in (c_source, declared, json.dumps([*cc, *args]), version, cpu, cffi.__version__, VERSION, sys.version):
+        h.update(text.encode())
+        h.update(b"\0")
+    for path in sorted(RUNTIME_C.glob("*.[ch]")):
+        h.update(path.read_bytes())
+    for k in sorted(blobs):
+        h.update(k.encode() + blobs[k])
+    return h.hexdigest()
+
+
+def _cpu() -> str:
+    """What -march=native depends on."""
+    try:
+        with open("/proc/cpuinfo") as f:
+            return "".join(sorted({line for line in f if line.startswith(("flags", "model name"))}))
+    except OSError:
+        return ""
+
+
+def _compile(folder: Path, module: str, name: str, c_source: str, declared: str, cc: Sequence[str],
+             args: Sequence[str], blobs: Mapping[str, bytes], shared: Path) -> None:
+    """Everything goes to files of this process first, then into place: two builds at a time do not meet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="build") as work:
+        w = Path(work)
+        gen = w / f"{name}.gen.c"
+        gen.write_text(c_source)
+        for k, data in blobs.items():
+            (w / f"{k}.bin").write_bytes(data)
+        ffi = cffi.FFI()
+        ffi.cdef(declared)
+        ffi.set_source(module, f'#include "{gen.name}"')
+        ffi.emit_c_code(str(w / f"{module}.c"))
+        include = sysconfig.get_paths()["include"]
+        command = [*cc, *args, "-shared", "-o", f"{module}.tmp", f"{module}.c", "-I", str(w), "-I", str(RUNTIME_C),
+                   "-I", include]
+        done = subprocess.run(command, cwd=w, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            keep = folder / f"{name}.failed.c"
+            keep.write_text(c_source)
+            raise BuildError(shlex.join(command), f"{done.stderr}\n(the C is kept in {keep})")
+        os.replace(gen, folder / gen.name)
+        for k in blobs:
+            os.replace(w / f"{k}.bin", folder / f"{k}.bin")
+        os.replace(w / f"{module}.tmp", shared)
+
+
+def _load(module: str, shared: Path) -> ModuleType:
+    found = sys.modules.get(module)
+    if found is not None:
+        return found
+    spec = importlib.util.spec_from_file_location(module, shared)
+    assert spec is not None and spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    sys.modules[module] = loaded
+    return loaded

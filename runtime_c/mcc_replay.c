@@ -1,0 +1,276 @@
+#include "mcc_replay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mcc_capture.h"
+#include "mcc_capture_writer.h"
+#include "mcc_core.h"
+#include "mcc_parse.h"
+#include "mcc_sides.h"
+
+enum { REPLAY_LINKS = MCC_LINK_OPAQUE + 1 };
+
+struct replay_input {
+    struct mcc_capture capture;
+    struct mcc_capture_record next;
+    uint64_t packets; /* read so far, `next` excluded */
+    bool given, ready;
+};
+
+struct mcc_replay {
+    const struct mcc_replay_ops *ops;
+    void *box;             /* borrowed */
+    struct mcc_core *core; /* borrowed */
+    uint32_t ports;
+    int error;      /* errno of the first output that failed */
+    uint64_t until; /* ns: later packets are not read */
+    bool divide;
+    struct mcc_sides sides;
+    uint16_t linktype[REPLAY_LINKS]; /* of packets that begin so, as the inputs call it */
+    bool linktype_known[REPLAY_LINKS];
+    struct replay_input inputs[MCC_MAX_PORTS];
+    struct mcc_capture_writer
+        *writers[MCC_MAX_PORTS]; /* by port; shared ones appear more than once */
+    struct mcc_capture_writer *owned[MCC_MAX_PORTS]; /* each once */
+    uint32_t owned_count;
+};
+
+struct mcc_replay *mcc_replay_new(const struct mcc_replay_ops *ops, void *box,
+                                  struct mcc_core *core, uint32_t ports)
+{
+    struct mcc_replay *r = ports <= MCC_MAX_PORTS ? calloc(1, sizeof *r) : NULL;
+
+    if (!r)
+        return NULL;
+    r->ops = ops;
+    r->box = box;
+    r->core = core;
+    r->ports = ports;
+    r->until = UINT64_MAX;
+    r->linktype[MCC_LINK_ETHERNET] = 1;
+    r->linktype[MCC_LINK_RAW] = 101;
+    r->linktype[MCC_LINK_SLL] = 113;
+    r->linktype[MCC_LINK_SLL2] = 276;
+    r->linktype[MCC_LINK_OPAQUE] = 1;
+    return r;
+}
+
+void mcc_replay_free(struct mcc_replay *r)
+{
+    if (!r)
+        return;
+    for (uint32_t i = 0; i < r->owned_count; i++) {
+        (void)mcc_capture_writer_close(r->owned[i]);
+        free(r->owned[i]);
+    }
+    for (uint32_t i = 0; i < r->ports; i++)
+        mcc_capture_close(&r->inputs[i].capture);
+    mcc_sides_free(&r->sides);
+    free(r);
+}
+
+/* ---------------------------------------------------------------- inputs */
+
+static void replay_advance(struct mcc_replay *r, struct replay_input *in)
+{
+    enum mcc_link link;
+
+    in->ready = mcc_capture_next(&in->capture, &in->next) > 0;
+    if (!in->ready)
+        return;
+    link = mcc_capture_link(in->next.linktype);
+    if (!r->linktype_known[link]) {
+        r->linktype_known[link] = true;
+        r->linktype[link] = in->next.linktype;
+    }
+}
+
+int mcc_replay_input(struct mcc_replay *r, uint32_t port, const void *base, size_t length)
+{
+    struct replay_input *in = &r->inputs[port];
+
+    in->given = true;
+    if (mcc_capture_open(&in->capture, base, length) < 0)
+        return -1;
+    replay_advance(r, in);
+    return 0;
+}
+
+void mcc_replay_divide(struct mcc_replay *r, uint8_t tcp, uint8_t udp, uint8_t other,
+                       uint64_t timeout_ns)
+{
+    r->divide = true;
+    r->sides = (struct mcc_sides){.tcp = tcp, .udp = udp, .other = other, .timeout = timeout_ns};
+}
+
+/* The input whose next packet is the earliest; the lower port where two are equal. */
+static struct replay_input *replay_earliest(struct mcc_replay *r)
+{
+    struct replay_input *best = NULL;
+
+    for (uint32_t i = 0; i < r->ports; i++)
+        if (r->inputs[i].ready && (!best || r->inputs[i].next.at < best->next.at))
+            best = &r->inputs[i];
+    return best && best->next.at <= r->until ? best : NULL;
+}
+
+void mcc_replay_until(struct mcc_replay *r, uint64_t ns)
+{
+    r->until = ns;
+}
+
+uint64_t mcc_replay_start(const struct mcc_replay *r)
+{
+    uint64_t start = UINT64_MAX;
+
+    for (uint32_t i = 0; i < r->ports; i++)
+        if (r->inputs[i].ready && r->inputs[i].next.at < start)
+            start = r->inputs[i].next.at;
+    return start == UINT64_MAX ? 0 : start;
+}
+
+static uint8_t replay_side(struct mcc_replay *r, const struct mcc_capture_record *record,
+                           enum mcc_link link)
+{
+    struct mcc_packet p = {.len = record->caplen, .at = record->at, .link = (uint8_t)link};
+
+    memcpy(&p.data, &record->data, sizeof p.data); /* parsing only reads */
+    mcc_parse(&p);
+    return mcc_sides_of(&r->sides, &p);
+}
+
+int mcc_replay_step(struct mcc_replay *r, uint32_t packets)
+{
+    struct mcc_packet *burst[MCC_BURST];
+    struct replay_input *in = NULL;
+
+    while (packets && (in = replay_earliest(r))) {
+        uint32_t n = 0;
+
+        for (uint32_t i = 0; i < MCC_BURST && packets && in;
+             i++, packets--, in = replay_earliest(r)) {
+            const struct mcc_capture_record *record = &in->next;
+            enum mcc_link link = mcc_capture_link(record->linktype);
+            uint32_t port = r->divide ? replay_side(r, record, link) : (uint32_t)(in - r->inputs);
+
+            burst[n] = mcc_core_receive(r->core, record->data, record->caplen, record->len,
+                                        record->at, (uint8_t)port, (uint8_t)link);
+            n += burst[n] != NULL;
+            in->packets++;
+            replay_advance(r, in);
+        }
+        if (n)
+            r->ops->burst(r->box, burst, n);
+        if (mcc_replay_drain(r) < 0)
+            return -r->error;
+    }
+    return replay_earliest(r) != NULL;
+}
+
+/* ---------------------------------------------------------------- outputs */
+
+int mcc_replay_output(struct mcc_replay *r, uint32_t port, int fd)
+{
+    bool nanosecond = false, mixed = false;
+    int linktype = -1, rc;
+    struct mcc_capture_writer *w;
+
+    for (uint32_t i = 0; i < r->owned_count; i++) {
+        if (r->owned[i]->fd == fd) {
+            r->writers[port] = r->owned[i];
+            return 0;
+        }
+    }
+    for (uint32_t i = 0; i < r->ports; i++) {
+        const struct mcc_capture *c = &r->inputs[i].capture;
+        if (!r->inputs[i].given)
+            continue;
+        nanosecond = nanosecond || c->nanosecond;
+        mixed = mixed || c->link_mixed || (linktype >= 0 && linktype != c->linktype);
+        linktype = linktype < 0 ? c->linktype : linktype;
+    }
+    w = malloc(sizeof *w);
+    rc = w ? mcc_capture_writer_open(w, fd, (uint16_t)(linktype < 0 ? 1 : linktype), nanosecond,
+                                     mixed)
+           : -ENOMEM;
+    if (rc < 0) {
+        free(w);
+        return rc;
+    }
+    r->writers[port] = r->owned[r->owned_count++] = w;
+    return 0;
+}
+
+int mcc_replay_drain(struct mcc_replay *r)
+{
+    struct mcc_core *core = r->core;
+
+    for (uint32_t i = 0; i < core->out_count; i++) {
+        struct mcc_packet *p = core->out[i];
+        struct mcc_capture_writer *w = r->writers[p->out_port];
+
+        if (w) {
+            uint16_t linktype = r->linktype[p->link < REPLAY_LINKS ? p->link : MCC_LINK_OPAQUE];
+            int rc = mcc_capture_writer_put(w, p->data, p->len, p->wire_len, p->at, linktype);
+            if (rc < 0 && !r->error)
+                r->error = -rc;
+        }
+        mcc_buffer_put(core->buffers, p);
+    }
+    core->out_count = 0;
+    return -r->error;
+}
+
+int mcc_replay_finish(struct mcc_replay *r)
+{
+    r->ops->finish(r->box);
+    (void)mcc_replay_drain(r);
+    for (uint32_t i = 0; i < r->owned_count; i++) {
+        int rc = mcc_capture_writer_flush(r->owned[i]);
+        if (rc < 0 && !r->error)
+            r->error = -rc;
+    }
+    return -r->error;
+}
+
+/* ---------------------------------------------------------------- what happened */
+
+const char *mcc_replay_error(const struct mcc_replay *r, uint32_t port, uint64_t *offset,
+                             uint64_t *packets)
+{
+    const struct replay_input *in = &r->inputs[port];
+
+    *offset = in->capture.offset;
+    *packets = in->packets;
+    return in->given && !in->ready ? in->capture.error : NULL;
+}
+
+uint64_t mcc_replay_done(const struct mcc_replay *r)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < r->ports; i++)
+        sum += r->inputs[i].given ? r->inputs[i].capture.offset : 0;
+    return sum;
+}
+
+uint64_t mcc_replay_total(const struct mcc_replay *r)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < r->ports; i++)
+        sum += r->inputs[i].given ? r->inputs[i].capture.length : 0;
+    return sum;
+}
+
+uint64_t mcc_replay_written(const struct mcc_replay *r, uint32_t port)
+{
+    return r->writers[port] ? r->writers[port]->written : 0;
+}
+
+int mcc_replay_output_error(const struct mcc_replay *r, uint32_t port)
+{
+    return r->writers[port] ? r->writers[port]->error : 0;
+}

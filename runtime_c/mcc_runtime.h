@@ -1,0 +1,72 @@
+/* Everything a module includes: the runtime is compiled into it, and what it exports is declared here. */
+#ifndef MCC_RUNTIME_H
+#define MCC_RUNTIME_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mcc_packet.h"
+#include "mcc_parse.h"
+#include "mcc_checksum.h"
+#include "mcc_hash.h"
+#include "mcc_mem.h"
+#include "mcc_list.h"
+#include "mcc_pool.h"
+#include "mcc_table.h"
+#include "mcc_wheel.h"
+#include "mcc_buffers.h"
+#include "mcc_map.h"
+#include "mcc_ports.h"
+#include "mcc_made.h"
+#include "mcc_header.h"
+#include "mcc_core.h"
+#include "mcc_flow.h"
+#include "mcc_capture.h"
+#include "mcc_capture_writer.h"
+#include "mcc_sides.h"
+#include "mcc_replay.h"
+
+#include "mcc_mem.c"
+#include "mcc_pool.c"
+#include "mcc_table.c"
+#include "mcc_wheel.c"
+#include "mcc_buffers.c"
+#include "mcc_map.c"
+#include "mcc_ports.c"
+#include "mcc_core.c"
+#include "mcc_flow.c"
+#include "mcc_capture.c"
+#include "mcc_capture_writer.c"
+#include "mcc_sides.c"
+#include "mcc_replay.c"
+
+struct mcc_box;
+
+struct mcc_flow_layout {
+    uint32_t size, fcb0, fcb1, conn, head;
+};
+
+struct mcc_box *mcc_box_open(const struct mcc_config *config);
+void mcc_box_close(struct mcc_box *box);
+struct mcc_core *mcc_box_core(struct mcc_box *box);
+void mcc_box_receive(struct mcc_box *box, uint8_t port, uint8_t link, const uint8_t *data, uint32_t len,
+                     uint32_t wire_len, uint64_t at);
+void mcc_box_flush(struct mcc_box *box);
+void mcc_box_burst(struct mcc_box *box, struct mcc_packet **packets, uint32_t n);
+void mcc_box_advance(struct mcc_box *box, uint64_t to);
+void mcc_box_finish(struct mcc_box *box, bool run_out);
+uint32_t mcc_box_out(struct mcc_box *box, struct mcc_packet ***packets);
+void mcc_box_sent(struct mcc_box *box);
+const struct mcc_count *mcc_box_walks(const struct mcc_box *box, uint32_t *n);
+const struct mcc_count *mcc_box_sites(const struct mcc_box *box, uint32_t *n);
+const uint64_t *mcc_box_drops(const struct mcc_box *box, uint32_t *n);
+const uint64_t *mcc_box_faults(const struct mcc_box *box);
+void *mcc_box_value(struct mcc_box *box, uint32_t number);
+void mcc_box_replay_ops(struct mcc_replay_ops *ops);
+extern const struct mcc_flow_layout mcc_box_layout[];
+
+#endif

@@ -1,0 +1,14 @@
+"""Actions are returned."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import PASS, Action, Packet
+
+
+@element
+class Box(Element):
+    def process_packet(self, pkt: Packet) -> Action:
+        verdict = PASS
+        return verdict
+
+
+instance = Box()

@@ -1,0 +1,14 @@
+"""Arguments are not assigned."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import PASS, Action, Packet
+
+
+@element
+class Box(Element):
+    def process_packet(self, pkt: Packet) -> Action:
+        pkt = pkt
+        return PASS
+
+
+instance = Box()

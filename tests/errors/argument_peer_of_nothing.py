@@ -1,0 +1,28 @@
+"""Peer is the scratch of the other direction."""
+
+from mcc.lang.classes import TCP, Ip, Tcp
+from mcc.lang.element import Element, element
+from mcc.lang.packet import PASS, Action, Packet, Peer
+from mcc.lang.session import Session
+from mcc.lang.types import struct, u32
+
+FLOW = Session(Ip.src, Ip.dst, Tcp.sport, Tcp.dport, where=TCP, bidirectional=True)
+
+
+@struct
+class Other:
+    n: u32 = 0
+
+
+@struct
+class State:
+    n32: u32 = 0
+
+
+@element(session=FLOW, scratch=State)
+class Box(Element):
+    def process_packet(self, p: Peer[Other], pkt: Packet) -> Action:
+        return PASS
+
+
+instance = Box()

@@ -1,0 +1,27 @@
+"""An index is unsigned."""
+
+from typing import Annotated
+
+from mcc.lang.classes import TCP, Ip, Tcp
+from mcc.lang.element import Element, element
+from mcc.lang.packet import PASS, Action, Packet
+from mcc.lang.session import Session
+from mcc.lang.types import Array, Len, i32, struct, u32
+
+FLOW = Session(Ip.src, Ip.dst, Tcp.sport, Tcp.dport, where=TCP, bidirectional=True)
+
+
+@struct
+class State:
+    signed: i32 = 0
+    last: Annotated[Array[u32], Len(8)]
+
+
+@element(session=FLOW, scratch=State)
+class Box(Element):
+    def process_packet(self, s: State, pkt: Packet) -> Action:
+        s.last[s.signed] = pkt.length
+        return PASS
+
+
+instance = Box()

@@ -1,0 +1,25 @@
+"""A bool is no number."""
+
+from mcc.lang.classes import TCP, Ip, Tcp
+from mcc.lang.element import Element, element
+from mcc.lang.packet import DROP, PASS, Action, Packet
+from mcc.lang.session import Session
+from mcc.lang.types import struct
+
+FLOW = Session(Ip.src, Ip.dst, Tcp.sport, Tcp.dport, where=TCP, bidirectional=True)
+
+
+@struct
+class State:
+    seen: bool = False
+
+
+@element(session=FLOW, scratch=State)
+class Box(Element):
+    def process_packet(self, s: State, pkt: Packet) -> Action:
+        if s.seen == 1:
+            return DROP
+        return PASS
+
+
+instance = Box()

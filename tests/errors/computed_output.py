@@ -1,0 +1,13 @@
+"""An output is constant."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import Action, Packet, to
+
+
+@element(ports=(1, 2))
+class Box(Element):
+    def process_packet(self, pkt: Packet) -> Action:
+        return to(pkt.in_port)
+
+
+instance = Box()

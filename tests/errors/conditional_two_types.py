@@ -1,0 +1,26 @@
+"""The sides of a conditional expression have one type."""
+
+from mcc.lang.classes import TCP, Ip, Tcp
+from mcc.lang.element import Element, element
+from mcc.lang.packet import PASS, Action, Packet
+from mcc.lang.session import Session
+from mcc.lang.types import struct, u8, u32
+
+FLOW = Session(Ip.src, Ip.dst, Tcp.sport, Tcp.dport, where=TCP, bidirectional=True)
+
+
+@struct
+class State:
+    n8: u8 = 0
+    n32: u32 = 0
+    seen: bool = False
+
+
+@element(session=FLOW, scratch=State)
+class Box(Element):
+    def process_packet(self, s: State, pkt: Packet) -> Action:
+        s.n32 = s.n8 if s.seen else s.n32
+        return PASS
+
+
+instance = Box()

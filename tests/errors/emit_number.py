@@ -1,0 +1,14 @@
+"""Packets are emitted."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import PASS, Action, Packet, emit
+
+
+@element
+class Box(Element):
+    def process_packet(self, pkt: Packet) -> Action:
+        emit(pkt.length)
+        return PASS
+
+
+instance = Box()

@@ -1,0 +1,25 @@
+"""A field that nothing uses."""
+
+from mcc.lang.classes import TCP, Ip, Tcp
+from mcc.lang.element import Element, element
+from mcc.lang.packet import PASS, Action, Packet
+from mcc.lang.session import Session
+from mcc.lang.types import struct, u32
+
+FLOW = Session(Ip.src, Ip.dst, Tcp.sport, Tcp.dport, where=TCP, bidirectional=True)
+
+
+@struct
+class State:
+    hits: u32 = 0
+    spare: u32 = 0
+
+
+@element(session=FLOW, scratch=State)
+class Box(Element):
+    def process_packet(self, s: State, pkt: Packet) -> Action:
+        s.hits += 1
+        return PASS
+
+
+instance = Box()

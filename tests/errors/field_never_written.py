@@ -1,0 +1,23 @@
+"""A field that is read and never written."""
+
+from mcc.lang.classes import TCP, Ip, Tcp
+from mcc.lang.element import Element, element
+from mcc.lang.packet import DROP, PASS, Action, Packet
+from mcc.lang.session import Session
+from mcc.lang.types import struct
+
+FLOW = Session(Ip.src, Ip.dst, Tcp.sport, Tcp.dport, where=TCP, bidirectional=True)
+
+
+@struct
+class State:
+    seen: bool = False
+
+
+@element(session=FLOW, scratch=State)
+class Box(Element):
+    def process_packet(self, s: State, pkt: Packet) -> Action:
+        return DROP if s.seen else PASS
+
+
+instance = Box()

@@ -1,0 +1,14 @@
+"""A one-bit field is a bool."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import PASS, Action, Packet
+
+
+@element
+class Box(Element):
+    def process_packet(self, pkt: Packet) -> Action:
+        pkt.tcp.syn = 1
+        return PASS
+
+
+instance = Box()

@@ -1,0 +1,15 @@
+"""A constant division by zero."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import PASS, Action, Packet
+from mcc.lang.types import u32
+
+
+@element
+class Box(Element):
+    def process_packet(self, pkt: Packet) -> Action:
+        n: u32 = 1 % 0
+        return PASS
+
+
+instance = Box()

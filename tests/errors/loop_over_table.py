@@ -1,0 +1,20 @@
+"""Loops are over range and batches."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import PASS, Action, Packet
+from mcc.lang.state import Table
+from mcc.lang.types import u8
+
+
+@element
+class Box(Element):
+    def setup(self) -> None:
+        self.table = Table(u8, [1, 2, 3])
+
+    def process_packet(self, pkt: Packet) -> Action:
+        for x in self.table:
+            pass
+        return PASS
+
+
+instance = Box()

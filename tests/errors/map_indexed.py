@@ -1,0 +1,19 @@
+"""A HashMap is asked with get."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import PASS, Action, Packet
+from mcc.lang.state import HashMap
+from mcc.lang.types import u32
+
+
+@element
+class Box(Element):
+    def setup(self) -> None:
+        self.seen = HashMap[u32, u32](64)
+
+    def process_packet(self, pkt: Packet) -> Action:
+        n = self.seen[pkt.ip.src]
+        return PASS
+
+
+instance = Box()

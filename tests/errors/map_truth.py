@@ -1,0 +1,21 @@
+"""None and 0 would both be false."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import DROP, PASS, Action, Packet
+from mcc.lang.state import HashMap
+from mcc.lang.types import u32
+
+
+@element
+class Box(Element):
+    def setup(self) -> None:
+        self.seen = HashMap[u32, u32](64)
+
+    def process_packet(self, pkt: Packet) -> Action:
+        n = self.seen.get(pkt.ip.src)
+        if n:
+            return DROP
+        return PASS
+
+
+instance = Box()

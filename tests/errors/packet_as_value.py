@@ -1,0 +1,14 @@
+"""A packet is no value."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import PASS, Action, Packet
+
+
+@element
+class Box(Element):
+    def process_packet(self, pkt: Packet) -> Action:
+        x = pkt
+        return PASS
+
+
+instance = Box()

@@ -1,0 +1,14 @@
+"""Output is not for handlers."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import PASS, Action, Packet
+
+
+@element
+class Box(Element):
+    def process_packet(self, pkt: Packet) -> Action:
+        print("hello")
+        return PASS
+
+
+instance = Box()

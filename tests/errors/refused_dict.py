@@ -1,0 +1,14 @@
+"""Handlers have no dicts."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import PASS, Action, Packet
+
+
+@element
+class Box(Element):
+    def process_packet(self, pkt: Packet) -> Action:
+        names = {80: 1}
+        return PASS
+
+
+instance = Box()

@@ -1,0 +1,14 @@
+"""A statement must do something."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import PASS, Action, Packet
+
+
+@element
+class Box(Element):
+    def process_packet(self, pkt: Packet) -> Action:
+        pkt.length + 1
+        return PASS
+
+
+instance = Box()

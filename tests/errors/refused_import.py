@@ -1,0 +1,14 @@
+"""Imports are at the top."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import PASS, Action, Packet
+
+
+@element
+class Box(Element):
+    def process_packet(self, pkt: Packet) -> Action:
+        import os
+        return PASS
+
+
+instance = Box()

@@ -1,0 +1,16 @@
+"""Patterns are integers."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import DROP, PASS, Action, Packet
+
+
+@element
+class Box(Element):
+    def process_packet(self, pkt: Packet) -> Action:
+        match pkt.in_port:
+            case [1, 2]:
+                return DROP
+        return PASS
+
+
+instance = Box()

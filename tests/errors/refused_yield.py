@@ -1,0 +1,14 @@
+"""One verdict a packet."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import PASS, Action, Packet
+
+
+@element
+class Box(Element):
+    def process_packet(self, pkt: Packet) -> Action:
+        yield pkt
+        return PASS
+
+
+instance = Box()

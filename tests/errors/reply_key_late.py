@@ -1,0 +1,24 @@
+"""reply_key is for new_session."""
+
+from mcc.lang.classes import TCP, Ip, Tcp
+from mcc.lang.element import Element, element
+from mcc.lang.packet import PASS, Action, Flow, Packet
+from mcc.lang.session import Session
+from mcc.lang.types import struct, u32
+
+FLOW = Session(Ip.src, Ip.dst, Tcp.sport, Tcp.dport, where=TCP, bidirectional=True)
+
+
+@struct
+class State:
+    n32: u32 = 0
+
+
+@element(session=FLOW, scratch=State)
+class Box(Element):
+    def process_packet(self, pkt: Packet, flow: Flow) -> Action:
+        flow.reply_key(src=pkt.ip.dst, sport=80, dst=pkt.ip.src, dport=80)
+        return PASS
+
+
+instance = Box()

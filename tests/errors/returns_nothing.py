@@ -1,0 +1,15 @@
+"""A packet handler decides."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import PASS, Action, Packet
+
+
+@element
+class Box(Element):
+    def process_packet(self, pkt: Packet) -> Action:
+        if pkt.length > 100:
+            return
+        return PASS
+
+
+instance = Box()

@@ -1,0 +1,74 @@
+"""Port specifications and what they may be bound to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mcc.diag import PortError
+from mcc.run.ports import Binding, bind, parse_port_options, parse_spec
+from mcc.run.usage import UsageError
+
+
+@pytest.mark.parametrize(("spec", "source", "sink"), [
+    ("pcap:in.pcap", "in.pcap", None), ("pcap:in.pcap,out.pcap", "in.pcap", "out.pcap"), ("pcap:,out.pcap", None, "out.pcap"),
+    ("pcap:-,-", "-", "-"), ("null", None, None), ("pcap:a:b.pcap", "a:b.pcap", None)])
+def test_specs(spec: str, source: str | None, sink: str | None) -> None:
+    assert parse_spec("lan", spec) == Binding("lan", source, sink)
+
+
+@pytest.mark.parametrize(("spec", "words"), [
+    ("pcap", "not a port specification"), ("pcap:", "needs a file"), ("pcab:x", "did you mean pcap"),
+    ("file.pcap", "pcap:IN"), ("null:x", "not a port specification"), ("", "not a port")])
+def test_wrong_specs(spec: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        parse_spec("lan", spec)
+
+
+@pytest.mark.parametrize("spec", ["dpdk:net_af_xdp0,iface=veth0", "afpacket:eth0", "afxdp:eth0", "tap:t0"])
+def test_kinds_that_are_not_in_this_build(spec: str) -> None:
+    with pytest.raises(PortError, match="not in this build; use pcap:IN,OUT or null"):
+        parse_spec("lan", spec)
+
+
+def test_options() -> None:
+    assert parse_port_options(["lan=pcap:a=b.pcap", "wan=null"]) == {"lan": "pcap:a=b.pcap", "wan": "null"}
+    for wrong, words in ((["lan"], "is not NAME=SPEC"), (["=x"], "is not NAME"), (["a=null", "a=null"], "given twice")):
+        with pytest.raises(UsageError, match=words):
+            parse_port_options(wrong)
+
+
+def test_one_capture_for_one_or_two_ports() -> None:
+    for names in (["lan"], ["lan", "wan"]):
+        made = bind(names, "in.pcap", "out.pcap", {})
+        assert made.shared and (made.source, made.sink) == ("in.pcap", "out.pcap")
+        assert [p.port for p in made.ports] == names
+    with pytest.raises(UsageError, match="has 3 ports: a, b, c; one capture can feed two"):
+        bind(["a", "b", "c"], "in.pcap", None, {}, "chain x")
+
+
+def test_files_a_port() -> None:
+    made = bind(["lan", "wan"], None, None, {"wan": "pcap:b.pcap", "lan": "pcap:a.pcap,c.pcap"})
+    assert made.ports == (Binding("lan", "a.pcap", "c.pcap"), Binding("wan", "b.pcap"))
+    assert (made.sources, made.sinks) == (("a.pcap", "b.pcap"), ("c.pcap",))
+
+
+@pytest.mark.parametrize(("capture", "out", "specs", "words"), [
+    (None, None, {}, "nothing to read"), ("x", None, {"lan": "null"}, "two ways to say the same"),
+    (None, "o", {"lan": "pcap:x", "wan": "null"}, "each port has its own output"),
+    (None, None, {"lam": "null"}, "has no port 'lam'"), (None, None, {"lan": "pcap:x"}, "nothing is said about port wan"),
+    (None, None, {"lan": "null", "wan": "null"}, "no port has a capture"),
+    (None, None, {"lan": "pcap:x,o", "wan": "pcap:y,o"}, "two ports write to o"),
+    (None, None, {"lan": "pcap:x,y", "wan": "pcap:y"}, "y is read and written"),
+    (None, None, {"lan": "pcap:-", "wan": "pcap:-"}, "two ports read standard input"), ("x", "x", {}, "x is read and written")])
+def test_what_does_not_fit(capture: str | None, out: str | None, specs: dict[str, str], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        bind(["lan", "wan"], capture, out, specs)
+
+
+def test_a_file_is_recognised_behind_a_link(tmp_path: Path) -> None:
+    (tmp_path / "a.pcap").write_bytes(b"")
+    (tmp_path / "b.pcap").symlink_to(tmp_path / "a.pcap")
+    with pytest.raises(UsageError, match="read and written"):
+        bind(["lan"], str(tmp_path / "a.pcap"), str(tmp_path / "b.pcap"), {})
