@@ -1,8 +1,8 @@
 /* What the parts of the runtime cost by themselves, in ns: parse, hash, look-up at 1k, 64k and 1M
  * keys, wheel, checksum.
  *
- * Run it with one line, from the repository:
- *     cc -O2 -march=native -std=gnu11 -Iruntime_c bench/runtime_micro.c -o /tmp/m && /tmp/m
+ * Run it with one line, from the repository (build/ must exist):
+ *     cc -O2 -march=native -std=gnu11 -Iruntime_c bench/runtime_micro.c -o build/micro && build/micro
  *
  * Each figure is the best of several rounds. Compare figures of one run only.
  */

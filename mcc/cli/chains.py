@@ -40,7 +40,7 @@ def build(spec: str, folder: Path, io: str, lines: str, target: str) -> list[Pat
     """Build into `folder`; the files made there."""
     for kind in io.split(","):
         if kind in LATER:
-            raise UsageError(f"--io {kind}: {LATER[kind]} are not in this build", "pcap is")
+            raise UsageError(f"--io {kind}: this build has no {LATER[kind]}", "it has pcap")
         if kind != "pcap":
             raise UsageError(f"--io {kind!r} is not a kind of port", "pcap")
     chain = compiled(spec, lines=lines)

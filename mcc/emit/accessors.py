@@ -83,9 +83,11 @@ def _load(f: HeaderField) -> str:
     moved = f"{word} >> {low}" if low else word
     if f.width == 1:
         return f"({moved} & 1) != 0" if low else f"({word} & 1) != 0"
-    if low + f.width == size * 8 and low:
-        return f"(uint{int_width(f)}_t)({moved})"
-    return f"{moved} & {mask:#x}" if not low else f"({moved}) & {mask:#x}"
+    kind = int_width(f)
+    if low + f.width < size * 8 and f.width < kind:
+        moved = f"({moved}) & {mask:#x}" if low else f"{moved} & {mask:#x}"
+        return f"(uint{kind}_t)({moved})" if size * 8 > kind else moved
+    return f"(uint{kind}_t)({moved})"
 
 
 def _span(f: HeaderField) -> int:

@@ -19,16 +19,18 @@ TABLE_FROM = 64
 """More intervals than this become a table."""
 
 
-def print_classifier(fdd: Fdd, name: str, leaf_number: Callable[[Any], int],
-                     leaf_text: Callable[[Any], str] | None = None) -> str:
+def print_classifier(
+    fdd: Fdd, name: str, leaf_number: Callable[[Any], int], leaf_text: Callable[[Any], str] | None = None
+) -> str:
     """`static unsigned NAME(const struct mcc_packet *p)` that returns leaf_number(value of the leaf reached), behind
     the tables that it needs. `leaf_text` gives the comment behind a return. The packet must have been parsed."""
     return _Printer(fdd, name, leaf_number, leaf_text).text()
 
 
 class _Printer:
-    def __init__(self, fdd: Fdd, name: str, leaf_number: Callable[[Any], int],
-                 leaf_text: Callable[[Any], str] | None) -> None:
+    def __init__(
+        self, fdd: Fdd, name: str, leaf_number: Callable[[Any], int], leaf_text: Callable[[Any], str] | None
+    ) -> None:
         self.root, self.name, self.number, self.leaf_text = fdd, name, leaf_number, leaf_text
         self.tables: list[str] = []
         self.body: list[str] = []
@@ -51,8 +53,17 @@ class _Printer:
             self._switch(n, 2)
             self._put(1, "}")
         unused = [] if isinstance(self.root, Switch) else ["    (void)p;"]
-        return "\n".join([*self.tables, f"static unsigned {self.name}(const struct mcc_packet *p)", "{",
-                          *unused, *self.body, "}", ""])
+        return "\n".join(
+            [
+                *self.tables,
+                f"static unsigned {self.name}(const struct mcc_packet *p)",
+                "{",
+                *unused,
+                *self.body,
+                "}",
+                "",
+            ]
+        )
 
     def _put(self, depth: int, line: str) -> None:
         self.body.append("    " * depth + line)
@@ -152,10 +163,18 @@ class _Printer:
         direct = all(isinstance(c, Leaf) for c in children)
         where = {c.uid: i for i, c in enumerate(children)}
         results = [self.number(c.value) if direct and isinstance(c, Leaf) else where[c.uid] for c in n.children]
-        starts = self._shared_table(f"{self.name}_{v.name}_from", v.element, [constant(v, s) for s in n.starts],
-                                    f"{n.field.key}: where intervals start")
-        ends = self._shared_table(f"{self.name}_{v.name}_to", number_type(max(results)), [str(r) for r in results],
-                                  f"{n.field.key}: where intervals lead")
+        starts = self._shared_table(
+            f"{self.name}_{v.name}_from",
+            v.element,
+            [constant(v, s) for s in n.starts],
+            f"{n.field.key}: where intervals start",
+        )
+        ends = self._shared_table(
+            f"{self.name}_{v.name}_to",
+            number_type(max(results)),
+            [str(r) for r in results],
+            f"{n.field.key}: where intervals lead",
+        )
         self._put(depth, f"unsigned low = 0, high = {len(n.starts)};")
         self._put(depth, "while (high - low > 1) {")
         self._put(depth + 1, "unsigned middle = (low + high) / 2;")
@@ -175,7 +194,6 @@ class _Printer:
         self._case_body(children[0], depth)
         self._put(depth, "}")
 
-
     def _shared_table(self, name: str, element: str, items: list[str], comment: str) -> str:
         """The name of a constant table with these numbers, printed once."""
         key = (name, element, tuple(items))
@@ -193,5 +211,15 @@ def _array(name: str, element: str, items: list[str], comment: str) -> str:
             lines.append(line)
             line = "   "
         line += f" {item},"
-    return "\n".join(["/* clang-format off */", f"/* {comment} */", f"static const {element} {name}[] = {{", *lines, line,
-                      "};", "/* clang-format on */", ""])
+    return "\n".join(
+        [
+            "/* clang-format off */",
+            f"/* {comment} */",
+            f"static const {element} {name}[] = {{",
+            *lines,
+            line,
+            "};",
+            "/* clang-format on */",
+            "",
+        ]
+    )

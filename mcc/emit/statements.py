@@ -6,6 +6,7 @@ from typing import Any
 
 from mcc.emit.accessors import setter
 from mcc.emit.cexpr import BINARY, SYMBOL, as_type, cast, common, literal, unknown
+from mcc.emit.folding import fits, fold_text, part_to_name, with_part
 from mcc.emit.leaves import Scope
 from mcc.emit.lines import WIDTH, Lines, wrap_list
 from mcc.emit.names import c_name, c_type
@@ -18,6 +19,7 @@ Block = tuple[h.Stmt, ...]
 class StatementPrinter:
     def __init__(self, scope: Scope, lines: Lines) -> None:
         self.s, self.p, self.out = scope, scope.printer, lines
+        self.parts = 0
         self.packets = [scope.role("packet")] if scope.role("packet") else []
 
     def block(self, body: Block) -> None:
@@ -44,6 +46,7 @@ class StatementPrinter:
         elif isinstance(e, h.Park):
             self.calls(f"{left} = mcc_box_park", self.park(e))
         else:
+            e = self.shorter(f"{left} = ", e, ";")
             self.long(f"{left} = ", self.p.value(e), ";")
 
     def long(self, head: str, text: str, tail: str) -> None:
@@ -52,11 +55,28 @@ class StatementPrinter:
         for row in rows:
             self.out.add(row)
 
+    def shorter(self, head: str, e: h.Expr, tail: str) -> h.Expr:
+        """`e`, parts of it put into locals first where its line would be too long and has no good place to break."""
+        column = 4 * self.out.depth
+        while not fits(head, self.p.value(e), tail, column):
+            part = part_to_name(e, self.p.value, WIDTH - column - len("uint16_t part12 = ;"))
+            if part is None or part is e:
+                return e
+            self.parts += 1
+            word = f"part{'' if self.parts == 1 else self.parts} of the line"  # no Python name has a space
+            self.s.types[word] = part.type
+            self.s.c[word] = c_name(word.split()[0], {*self.s.c.values(), *self.s.found.values(), self.s.count, self.s.result})
+            self.out.add(f"{c_type(part.type)} {self.s.c[word]} = {self.p.value(part)};")
+            e = with_part(e, part, h.Local(part.type, part.lo, part.hi, part.span, word))
+        return e
+
     def opens(self, word: str, cond: h.Expr, again: bool = False) -> None:
         """`if (cond) {`; `again`: `} else if (cond) {`."""
         head = f"{'} else ' if again else ''}{word} ("
         if again:
             self.out.depth -= 1
+        else:
+            cond = self.shorter(head, cond, ") {")
         self.long(head, self.p.condition(cond), ") {")
         self.out.depth += 1
 
@@ -115,8 +135,10 @@ class StatementPrinter:
             if new:
                 self.declare(s.name)
             self.faulting_call(s.value, f"&{name}")
+        elif new:
+            self.sets(f"{c_type(t)} {name}", s.value)
         else:
-            self.sets(f"{c_type(t)} {name}" if new else name, s.value)
+            self.update(name, h.Local(t, 0, 0, s.span, s.name), s.value)
 
     def unread(self, name: str, rest: Block) -> None:
         """A local that nothing reads in the rest of its block: no warning about it."""
@@ -176,8 +198,9 @@ class StatementPrinter:
         t = e.type
         if isinstance(e, h.Bin) and isinstance(t, h.IntType) and t.bits >= 32 and not t.signed \
                 and e.op in BINARY and e.op not in ("<<", ">>") and _same_place(e.a, place):
-            _, x = common(t, self.p.text(e.a), self.p.text(e.b))
-            self.out.add(f"{left} {SYMBOL.get(e.op, e.op)}= {x.text};")
+            sign = f"{left} {SYMBOL.get(e.op, e.op)}= "
+            _, x = common(t, self.p.text(e.a), self.p.text(self.shorter(sign, e.b, ";")))
+            self.long(sign, x.text, ";")
         else:
             self.sets(left, e)
 
@@ -203,7 +226,7 @@ class StatementPrinter:
                 self.out.close()
 
     def switch(self, s: h.Switch) -> None:
-        subject = self.p.text(s.subject)
+        subject = self.p.text(self.shorter("switch (", s.subject, ") {"))
         if isinstance(s.subject, h.Cast) and isinstance(s.subject.a.type, h.BoolType):
             subject = cast(h.I32, subject)  # -Wswitch-bool
         self.long("switch (", subject.text, ") {")
@@ -263,7 +286,7 @@ class StatementPrinter:
         elif isinstance(s.value, h.PortsTake):
             self.out.add(f"return {self.simple(s.value)};")
         else:
-            self.long("return ", self.p.value(s.value), ";")
+            self.long("return ", self.p.value(self.shorter("return ", s.value, ";")), ";")
 
     # ------------------------------------------------------------ effects
 
@@ -329,6 +352,8 @@ def _same_place(a: h.Expr, place: h.Expr) -> bool:
     match a, place:
         case h.StateRead(name=x), h.StateRead(name=y):
             return x == y
+        case h.Local(name=x), h.Local(name=y):
+            return x == y
         case h.Field(), h.Field():
             same = a.base == place.base and a.name == place.name
             return same and _same_index(a.index, place.index)
@@ -350,39 +375,5 @@ def _same_index(a: h.Expr | None, b: h.Expr | None) -> bool:
 
 def c_string(text: bytes) -> str:
     """Bytes as a C string literal: printable ASCII as it is, the rest in octal (three digits, so nothing runs on)."""
-    return '"' + "".join(chr(b) if 32 <= b < 127 and b not in b'"\\?' else f"\\{b:03o}" for b in text) + '"'
-
-
-def fold_text(head: str, text: str, tail: str, column: int) -> list[str]:
-    """`head text tail` in lines of WIDTH columns, continued below the start of `text`, broken behind `||`, then `&&`,
-    then other operators of the outermost level; as it is where it has none."""
-    if column + len(head) + len(text) + len(tail) <= WIDTH:
-        return [f"{head}{text}{tail}"]
-    pieces = split_outer(text)
-    pad = " " * len(head)
-    rows, row = [], head
-    for i, piece in enumerate(pieces):
-        end = tail if i == len(pieces) - 1 else ""
-        if row not in (head, pad) and column + len(row) + 1 + len(piece) + len(end) > WIDTH:
-            rows.append(row)
-            row = pad
-        row += piece if row in (head, pad) else f" {piece}"
-    return [*rows, row + tail]
-
-
-def split_outer(text: str) -> list[str]:
-    """`a && b && c` as ["a &&", "b &&", "c"]: the loosest binary operators outside parentheses."""
-    words = text.split(" ")
-    for signs in ({"||"}, {"&&"}, {"|"}, {"^"}, {"&"}, {"==", "!="}, {"<", ">", "<=", ">="}, {"+", "-"},
-                  {"*", "/", "%"}):
-        pieces: list[str] = []
-        depth, now = 0, []
-        for w in words:
-            now.append(w)
-            depth += w.count("(") + w.count("[") - w.count(")") - w.count("]")
-            if depth == 0 and w in signs:
-                pieces.append(" ".join(now))
-                now = []
-        if pieces:
-            return [*pieces, " ".join(now)]
-    return [text]
+    plain = {ord('"'): '\\"', ord("\\"): "\\\\", ord("?"): "\\?"}
+    return '"' + "".join(plain.get(b) or (chr(b) if 32 <= b < 127 else f"\\{b:03o}") for b in text) + '"'

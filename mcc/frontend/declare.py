@@ -159,8 +159,8 @@ def state_decls(inst: Element, report: Report) -> tuple[tuple[StateDecl, ...], f
                 broken.add(name)
             continue
         if id(value) in seen and not isinstance(value, Table):
-            report.error(_attribute_span(inst, name), f"self.{name} and self.{seen[id(value)]} are the same {type(value).__name__}",
-                         "create one for each")
+            report.error(_attribute_span(inst, name), f"self.{name} and self.{seen[id(value)]} are the same "
+                         f"{type(value).__name__}", "create one for each")
             broken.add(name)
             continue
         seen[id(value)] = name

@@ -10,7 +10,9 @@ import ast
 import linecache
 import sys
 import types
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -58,9 +60,18 @@ def def_span(file: str, node: ast.FunctionDef | ast.ClassDef | ast.AsyncFunction
 @lru_cache(maxsize=64)
 def _parse(file: str, text: str) -> ast.Module | None:
     try:
-        return ast.parse(text, file)
+        with _quiet():
+            return ast.parse(text, file)
     except (SyntaxError, ValueError):
         return None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Python has warned of this text when it was imported: not again."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def file_tree(file: str) -> ast.Module | None:
@@ -124,7 +135,8 @@ def _edited(file: str, code: types.CodeType, node: ast.FunctionDef) -> bool:
 @lru_cache(maxsize=64)
 def _codes(file: str, text: str) -> tuple[types.CodeType, ...]:
     try:
-        top = compile(text, file, "exec", dont_inherit=True)
+        with _quiet():
+            top = compile(text, file, "exec", dont_inherit=True)
     except (SyntaxError, ValueError):
         return ()
     return tuple(_nested(top))

@@ -74,7 +74,10 @@ class Field:
         """lo and hi included."""
         a, b = self._value(lo), self._value(hi)
         if a > b:
-            fail(f"{self!r}.between({lo!r}, {hi!r}) is empty: {lo} is greater than {hi}", "the smaller value goes first")
+            fail(
+                f"{self!r}.between({lo!r}, {hi!r}) is empty: {lo} is greater than {hi}",
+                "the smaller value goes first",
+            )
         return self._test(((a, b),))
 
     def within(self, net: str) -> Cls:
@@ -109,8 +112,10 @@ class Field:
 
     def _check_use(self) -> None:
         if self.layer == "net":
-            fail(f"{self!r} is for the fields of a Session; it is not one field of the packet",
-                 f"Ip.{self.name} or Ip6.{self.name}")
+            fail(
+                f"{self!r} is for the fields of a Session; it is not one field of the packet",
+                f"Ip.{self.name} or Ip6.{self.name}",
+            )
 
     def _test(self, ranges: Ranges) -> Cls:
         self._check_use()
@@ -148,12 +153,13 @@ def header_load(layer: str, name: str, mask: int = 0) -> Load:
     """Where the bits of a named field are, as the parser finds its layer."""
     f = BY_LAYER[layer][name]
     base, shift = {"eth": ("abs", 0), "vlan": ("abs", 96), "arp": ("l3", 0), "ip": ("l3", 0), "ip6": ("l3", 0)}.get(
-        layer, ("l4", 0))
+        layer, ("l4", 0)
+    )
     return Load(base, f.bit + shift, f.width, mask)
 
 
 def parse_net4(text: str) -> Ranges | str:
-    """"10/8", "10.1", "10.1.0.0/16", "10.0.0.0 mask 255.0.0.0", or what is wrong with it."""
+    """ "10/8", "10.1", "10.1.0.0/16", "10.0.0.0 mask 255.0.0.0", or what is wrong with it."""
     address, slash, length = text.replace(" mask ", "/").partition("/")
     parts = address.strip().split(".")
     if not 1 <= len(parts) <= 4 or not all(re.fullmatch("[0-9]{1,3}", p) and int(p) < 256 for p in parts):

@@ -21,10 +21,25 @@ from mcc.lang.ranges import Ranges, complement, normal, of
 
 _WORD = (1 << 32) - 1
 _APPLY: dict[str, Callable[[int, int], int]] = {
-    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.floordiv, "%": operator.mod, "&": operator.and_,
-    "|": operator.or_, "^": operator.xor, "<<": operator.lshift, ">>": operator.rshift}
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.floordiv,
+    "%": operator.mod,
+    "&": operator.and_,
+    "|": operator.or_,
+    "^": operator.xor,
+    "<<": operator.lshift,
+    ">>": operator.rshift,
+}
 _HOLDS: dict[str, Callable[[int, int], bool]] = {
-    "=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 _LEVELS = {"|": 1, "&": 2, "<<": 3, ">>": 3, "+": 4, "-": 4, "*": 5, "/": 5}
 
 
@@ -92,7 +107,9 @@ def _compare(sign: str, a: Arith, b: Arith, reads: set[Read], whole: tuple[int, 
             if mask:
                 return mask, _satisfying(sign, limit, width)
     if width > 16:
-        raise Refused("arithmetic on a read of 4 bytes is not supported", *whole, "compare it as it is, or with & and a mask")
+        raise Refused(
+            "arithmetic on a read of 4 bytes is not supported", *whole, "compare it as it is, or with & and a mask"
+        )
     _value(a, 0, whole), _value(b, 0, whole)
     return 0, _tried(sign, a, b, width)
 
@@ -134,7 +151,9 @@ def _guarded(read: Read, v: View, mask: int, ranges: Ranges) -> Cls:
     _, proto = ALONE[read.proto]
     if read.proto == "icmp6":
         return conj((v.etype(IP6), Test(v.l3(48, 8), of([proto])), Test(v.l4(6, bit, width, mask), ranges)))
-    return conj((v.etype(IP), Test(v.l3(72, 8), of([proto])), unfragmented(v), Test(v.l4(4, bit, width, mask), ranges)))
+    return conj(
+        (v.etype(IP), Test(v.l3(72, 8), of([proto])), unfragmented(v), Test(v.l4(4, bit, width, mask), ranges))
+    )
 
 
 def unfragmented(v: View) -> Cls:
@@ -207,7 +226,11 @@ def _operand(t: Any) -> Arith:
 
 def _access(t: Any) -> Read:
     name, offset = t.children[0], _arith(t.children[1])
-    if str(name) not in ("ether", "link") and str(name) not in ALONE and str(name) not in ("ip", "ip6", "arp", "rarp"):
+    if (
+        str(name) not in ("ether", "link")
+        and str(name) not in ALONE
+        and str(name) not in ("ip", "ip6", "arp", "rarp")
+    ):
         raise refuse(name, f"reading bytes of {str(name)!r} is not supported")
     if str(name) in ("ah", "esp"):
         raise refuse(name, f"reading bytes of {str(name)!r} is not supported")
@@ -220,5 +243,3 @@ def _access(t: Any) -> Read:
     if at > 65535:
         raise Refused(f"offset {at} is behind any frame", *_whole(t))
     return Read(str(name), at, size)
-
-

@@ -10,47 +10,171 @@ from typing import Any
 from lark import Lark, Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedToken
 
-PROTO_NUMBERS = {"icmp": 1, "igmp": 2, "ggp": 3, "ipencap": 4, "tcp": 6, "egp": 8, "igp": 9, "udp": 17, "ipv6": 41,
-                 "rsvp": 46, "gre": 47, "esp": 50, "ah": 51, "ipv6-icmp": 58, "eigrp": 88, "ospf": 89, "ipip": 94,
-                 "pim": 103, "vrrp": 112, "l2tp": 115, "sctp": 132, "udplite": 136}
+PROTO_NUMBERS = {
+    "icmp": 1,
+    "igmp": 2,
+    "ggp": 3,
+    "ipencap": 4,
+    "tcp": 6,
+    "egp": 8,
+    "igp": 9,
+    "udp": 17,
+    "ipv6": 41,
+    "rsvp": 46,
+    "gre": 47,
+    "esp": 50,
+    "ah": 51,
+    "ipv6-icmp": 58,
+    "eigrp": 88,
+    "ospf": 89,
+    "ipip": 94,
+    "pim": 103,
+    "vrrp": 112,
+    "l2tp": 115,
+    "sctp": 132,
+    "udplite": 136,
+}
 """Names behind `ip proto`, as /etc/protocols has them."""
 
-ETHER_NUMBERS = {"ip": 0x0800, "ip6": 0x86DD, "ipv6": 0x86DD, "arp": 0x0806, "rarp": 0x8035, "aarp": 0x80F3,
-                 "decnet": 0x6003, "lat": 0x6004, "loopback": 0x9000, "mopdl": 0x6001, "moprc": 0x6002, "sca": 0x6007}
+ETHER_NUMBERS = {
+    "ip": 0x0800,
+    "ip6": 0x86DD,
+    "ipv6": 0x86DD,
+    "arp": 0x0806,
+    "rarp": 0x8035,
+    "aarp": 0x80F3,
+    "decnet": 0x6003,
+    "lat": 0x6004,
+    "loopback": 0x9000,
+    "mopdl": 0x6001,
+    "moprc": 0x6002,
+    "sca": 0x6007,
+}
 """Names behind `ether proto`; also the protocols that are an EtherType when they stand alone."""
 
-ALONE = {"tcp": ("", 6), "udp": ("", 17), "sctp": ("", 132), "pim": ("", 103), "ah": ("", 51), "esp": ("", 50),
-         "icmp": ("ip", 1), "igmp": ("ip", 2), "igrp": ("ip", 9), "vrrp": ("ip", 112), "carp": ("ip", 112),
-         "icmp6": ("ip6", 58)}
+ALONE = {
+    "tcp": ("", 6),
+    "udp": ("", 17),
+    "sctp": ("", 132),
+    "pim": ("", 103),
+    "ah": ("", 51),
+    "esp": ("", 50),
+    "icmp": ("ip", 1),
+    "igmp": ("ip", 2),
+    "igrp": ("ip", 9),
+    "vrrp": ("ip", 112),
+    "carp": ("ip", 112),
+    "icmp6": ("ip6", 58),
+}
 """Protocols that are an IP protocol number when they stand alone: in which IP ("": both), the number."""
 
-_KINDS = {"and": "AND", "or": "OR", "not": "NOT", "host": "KIND", "net": "KIND", "port": "KIND", "portrange": "KIND",
-          "proto": "PROTO", "mask": "MASK", "src": "DIR", "dst": "DIR", "len": "LEN", "length": "LEN", "vlan": "VLAN",
-          "less": "LESS", "greater": "GREATER", "broadcast": "BROADCAST", "multicast": "MULTICAST",
-          **dict.fromkeys(["link", "ether", *ALONE, *(n for n in ETHER_NUMBERS if n not in ("ipv6", "loopback"))], "PNAME")}
+_KINDS = {
+    "and": "AND",
+    "or": "OR",
+    "not": "NOT",
+    "host": "KIND",
+    "net": "KIND",
+    "port": "KIND",
+    "portrange": "KIND",
+    "proto": "PROTO",
+    "mask": "MASK",
+    "src": "DIR",
+    "dst": "DIR",
+    "len": "LEN",
+    "length": "LEN",
+    "vlan": "VLAN",
+    "less": "LESS",
+    "greater": "GREATER",
+    "broadcast": "BROADCAST",
+    "multicast": "MULTICAST",
+    **dict.fromkeys(["link", "ether", *ALONE, *(n for n in ETHER_NUMBERS if n not in ("ipv6", "loopback"))], "PNAME"),
+}
 
 _REFUSED = frozenset(
     "ppp slip fddi tr wlan atalk iso esis es-is isis is-is l1 l2 iih lsp snp csnp psnp clnp stp ipx netbeui radio "
-    "protochain gateway type subtype direction dir address1 addr1 address2 addr2 address3 addr3 address4 addr4 ra ta byte "
-    "inbound outbound ifindex mpls pppoed pppoes geneve vxlan batadv lane llc metac bcc oam oamf4 oamf4ec oamf4sc sc ilmic "
-    "vpi vci connectmsg metaconnect on ifname rset ruleset rnr rulenum srnr subrulenum reason action fisu lssu lsu msu "
-    "hfisu hlssu hmsu sio opc dpc sls hsio hopc hdpc hsls".split())
+    "protochain gateway type subtype direction dir address1 addr1 address2 addr2 address3 addr3 address4 addr4 ra ta "
+    "byte inbound outbound ifindex mpls pppoed pppoes geneve vxlan batadv lane llc metac bcc oam oamf4 oamf4ec "
+    "oamf4sc sc ilmic vpi vci connectmsg metaconnect on ifname rset ruleset rnr rulenum srnr subrulenum "
+    "reason action fisu lssu lsu msu hfisu hlssu hmsu sio opc dpc sls hsio hopc hdpc hsls".split()
+)
 
-_NUMBERS = {"icmptype": 0, "icmpcode": 1, "icmp6type": 0, "icmp6code": 1, "tcpflags": 13, "tcp-fin": 1, "tcp-syn": 2,
-            "tcp-rst": 4, "tcp-push": 8, "tcp-ack": 16, "tcp-urg": 32, "tcp-ece": 64, "tcp-cwr": 128,
-            "icmp-echoreply": 0, "icmp-unreach": 3, "icmp-sourcequench": 4, "icmp-redirect": 5, "icmp-echo": 8,
-            "icmp-routeradvert": 9, "icmp-routersolicit": 10, "icmp-timxceed": 11, "icmp-paramprob": 12,
-            "icmp-tstamp": 13, "icmp-tstampreply": 14, "icmp-ireq": 15, "icmp-ireqreply": 16, "icmp-maskreq": 17,
-            "icmp-maskreply": 18, "icmp6-destinationunreach": 1, "icmp6-packettoobig": 2, "icmp6-timeexceeded": 3,
-            "icmp6-parameterproblem": 4, "icmp6-echo": 128, "icmp6-echoreply": 129, "icmp6-routersolicit": 133,
-            "icmp6-routeradvert": 134, "icmp6-neighborsolicit": 135, "icmp6-neighboradvert": 136, "icmp6-redirect": 137}
+_NUMBERS = {
+    "icmptype": 0,
+    "icmpcode": 1,
+    "icmp6type": 0,
+    "icmp6code": 1,
+    "tcpflags": 13,
+    "tcp-fin": 1,
+    "tcp-syn": 2,
+    "tcp-rst": 4,
+    "tcp-push": 8,
+    "tcp-ack": 16,
+    "tcp-urg": 32,
+    "tcp-ece": 64,
+    "tcp-cwr": 128,
+    "icmp-echoreply": 0,
+    "icmp-unreach": 3,
+    "icmp-sourcequench": 4,
+    "icmp-redirect": 5,
+    "icmp-echo": 8,
+    "icmp-routeradvert": 9,
+    "icmp-routersolicit": 10,
+    "icmp-timxceed": 11,
+    "icmp-paramprob": 12,
+    "icmp-tstamp": 13,
+    "icmp-tstampreply": 14,
+    "icmp-ireq": 15,
+    "icmp-ireqreply": 16,
+    "icmp-maskreq": 17,
+    "icmp-maskreply": 18,
+    "icmp6-destinationunreach": 1,
+    "icmp6-packettoobig": 2,
+    "icmp6-timeexceeded": 3,
+    "icmp6-parameterproblem": 4,
+    "icmp6-echo": 128,
+    "icmp6-echoreply": 129,
+    "icmp6-routersolicit": 133,
+    "icmp6-routeradvert": 134,
+    "icmp6-neighborsolicit": 135,
+    "icmp6-neighboradvert": 136,
+    "icmp6-redirect": 137,
+}
 
-_SHOWN = {"AND": "and", "OR": "or", "NOT": "not", "NOT_SIGN": "not", "AND_SIGN": "and", "OR_SIGN": "or", "SHIFT": "<< >>", "PNAME": "a protocol", "KIND": "host, net, port, portrange",
-          "DIR": "src, dst", "IP4": "an IPv4 address", "IP6": "an IPv6 address", "MAC": "a MAC address", "NUM": "a number",
-          "RANGE": "a port range", "ID": "a name", "LPAR": "(", "RPAR": ")", "LSQB": "[", "RSQB": "]", "COLON": ":",
-          "SLASH": "/", "RELOP": "= != < > <= >=", "ARITHOP": "+ - * & | ^ << >>", "MASK": "mask", "LEN": "len",
-          "VLAN": "vlan", "LESS": "less", "GREATER": "greater", "BROADCAST": "broadcast", "MULTICAST": "multicast",
-          "PROTO": "proto", "$END": "the end"}
+_SHOWN = {
+    "AND": "and",
+    "OR": "or",
+    "NOT": "not",
+    "NOT_SIGN": "not",
+    "AND_SIGN": "and",
+    "OR_SIGN": "or",
+    "SHIFT": "<< >>",
+    "PNAME": "a protocol",
+    "KIND": "host, net, port, portrange",
+    "DIR": "src, dst",
+    "IP4": "an IPv4 address",
+    "IP6": "an IPv6 address",
+    "MAC": "a MAC address",
+    "NUM": "a number",
+    "RANGE": "a port range",
+    "ID": "a name",
+    "LPAR": "(",
+    "RPAR": ")",
+    "LSQB": "[",
+    "RSQB": "]",
+    "COLON": ":",
+    "SLASH": "/",
+    "RELOP": "= != < > <= >=",
+    "ARITHOP": "+ - * & | ^ << >>",
+    "MASK": "mask",
+    "LEN": "len",
+    "VLAN": "vlan",
+    "LESS": "less",
+    "GREATER": "greater",
+    "BROADCAST": "broadcast",
+    "MULTICAST": "multicast",
+    "PROTO": "proto",
+    "$END": "the end",
+}
 
 
 class Refused(Exception):
@@ -74,16 +198,26 @@ def _classify(token: Token) -> Token:
     if word in _NUMBERS:
         return Token.new_borrow_pos("NUM", word, token)
     if word in _REFUSED:
-        raise refuse(token, f"{word!r} is not supported here", "supported: host, net, port, portrange, proto, vlan, less, "
-                     "greater, broadcast, multicast, protocol names, proto[offset:size], len")
+        raise refuse(
+            token,
+            f"{word!r} is not supported here",
+            "supported: host, net, port, portrange, proto, vlan, less, "
+            "greater, broadcast, multicast, protocol names, proto[offset:size], len",
+        )
     return token
 
 
 @cache
 def _parser() -> Lark:
     grammar = (files("mcc.lang") / "grammars" / "pcapfilter.lark").read_text()
-    return Lark(grammar, parser="lalr", lexer="basic", maybe_placeholders=False, propagate_positions=True,
-                lexer_callbacks={"ID": _classify})
+    return Lark(
+        grammar,
+        parser="lalr",
+        lexer="basic",
+        maybe_placeholders=False,
+        propagate_positions=True,
+        lexer_callbacks={"ID": _classify},
+    )
 
 
 def parse_tree(text: str) -> Any:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
+from mcc.lang.packet import Action, Packet
+
 T = TypeVar("T")
 K = TypeVar("K")
 V = TypeVar("V")
@@ -64,7 +66,7 @@ class HashMap(Generic[K, V]):
     def delete(self, k: K) -> None:
         self.initial.pop(int(k), None)  # type: ignore[call-overload]
 
-    def park(self, k: K, pkt: Any) -> Any:
+    def park(self, k: K, pkt: Packet) -> Action:
         raise RuntimeError("park() is for handlers")
 
 

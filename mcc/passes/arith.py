@@ -84,11 +84,13 @@ def interval(op: str, t: IntType, a: tuple[int, int], b: tuple[int, int]) -> tup
             if min(alo, blo) < 0 and max(alo, blo) >= 0:
                 r = (0, ahi if alo >= 0 else bhi)
         case "|" | "^":
-            r = (max(alo, blo) if op == "|" else 0, (1 << max(ahi, bhi).bit_length()) - 1) if alo >= 0 and blo >= 0 else whole
+            least = max(alo, blo) if op == "|" else 0
+            r = (least, (1 << max(ahi, bhi).bit_length()) - 1) if alo >= 0 and blo >= 0 else whole
         case "<<":
             r = (alo << blo, ahi << bhi) if alo >= 0 and bhi < t.bits else whole
         case ">>":
-            r = (alo >> bhi if alo >= 0 else alo >> min(blo, 128), ahi >> blo if ahi >= 0 else ahi >> min(bhi, 128))
+            blo, bhi = min(blo, 128), min(bhi, 128)
+            r = (alo >> (bhi if alo >= 0 else blo), ahi >> (blo if ahi >= 0 else bhi))
         case "//":
             r = (alo // bhi, ahi // blo) if alo >= 0 and blo > 0 else whole
         case "%":

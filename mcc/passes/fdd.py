@@ -82,9 +82,16 @@ class Manager:
     def _next(self) -> int:
         self._uid += 1
         if self._uid > self._limit:
-            raise CompileError((Diagnostic(
-                "error", NOWHERE, f"the classes of this stage need a decision diagram of more than {self._limit} nodes",
-                "long lists of addresses and ports multiply: test one list an element, or fewer fields a rule"),))
+            raise CompileError(
+                (
+                    Diagnostic(
+                        "error",
+                        NOWHERE,
+                        f"the classes of this stage need a decision diagram of more than {self._limit} nodes",
+                        "long lists of addresses and ports multiply: test one list an element, or fewer fields a rule",
+                    ),
+                )
+            )
         return self._uid
 
     # ------------------------------------------------------------ combination
@@ -104,14 +111,17 @@ class Manager:
                     found = self.switch(field, starts, [go(c) for c in zip(*columns, strict=True)])
                 memo[key] = found
             return found
+
         return go(tuple(roots))
 
     def ite(self, cond: Fdd, a: Fdd, b: Fdd) -> Fdd:
         """`a` where the boolean diagram `cond` is true, else `b`."""
+
         def done(n: tuple[Fdd, ...]) -> Fdd | None:
             if isinstance(n[0], Leaf):
                 return n[1] if n[0].value is True else n[2]
             return n[1] if n[1] is n[2] else None
+
         return self.combine((cond, a, b), done)
 
     def product(self, diagrams: Sequence[Fdd], combine: Callable[[list[Any]], Hashable]) -> Fdd:
@@ -123,6 +133,7 @@ class Manager:
             if all(isinstance(x, Leaf) for x in n):
                 return self.leaf(combine([x.value for x in n if isinstance(x, Leaf)]))
             return None
+
         return self.combine(diagrams, done)
 
     apply_n = product
@@ -143,6 +154,7 @@ class Manager:
                     found = self._ordered(n.field, n.starts, [go(c) for c in n.children])
                 memo[n.uid] = found
             return found
+
         return go(fdd)
 
     def _ordered(self, field: DField, starts: Sequence[int], children: list[Fdd]) -> Fdd:
@@ -184,9 +196,12 @@ class Manager:
             children = [go(c, learn(facts, n.field.key, r)) for c, r in zip(kept, values, strict=True)]
             link = facts.get("link", ())
             if n.field.key == "avail.link" and len(kept) == 2 and link and link[0][0] == link[-1][1]:
-                whole = self.test(meta_field("avail.abs"), ((LINK_NEEDS[link[0][0]], (1 << 32) - 1),), self.true, self.false)
+                whole = self.test(
+                    meta_field("avail.abs"), ((LINK_NEEDS[link[0][0]], (1 << 32) - 1),), self.true, self.false
+                )
                 return self.ite(whole, children[1], children[0])
             return self.switch(n.field, starts, children)
+
         return go(fdd, known)
 
     # ------------------------------------------------------------ questions
@@ -235,6 +250,7 @@ class Manager:
             if isinstance(a, Leaf):
                 return b if a is neutral else a
             return a if b is neutral or a is b else None
+
         return done
 
     def _balanced(self, items: list[Fdd], done: Callable[[tuple[Fdd, ...]], Fdd | None]) -> Fdd:
@@ -264,7 +280,7 @@ class Manager:
 
 
 def _cut(nodes: Sequence[Fdd]) -> tuple[DField, list[int], list[list[Fdd]]]:
-    """The first field that any of the nodes tests, the common refinement of its intervals, and each node's child there."""
+    """The first field that any node tests, the common refinement of its intervals, and each node's child there."""
     field = min((n.field for n in nodes if isinstance(n, Switch)), key=lambda f: f.rank)
     testing = [n for n in nodes if isinstance(n, Switch) and n.field is field]
     starts = list(testing[0].starts) if len(testing) == 1 else sorted({s for n in testing for s in n.starts})
@@ -285,7 +301,7 @@ def _cut(nodes: Sequence[Fdd]) -> tuple[DField, list[int], list[list[Fdd]]]:
 
 
 def _kept(n: Switch, known: Ranges | None) -> tuple[list[int], list[Fdd], list[Ranges]]:
-    """The intervals that meet `known`, stretched over those that do not, their children, and the values left to each."""
+    """The intervals that meet `known`, stretched over those that do not, their children, the values left to each."""
     starts: list[int] = []
     children: list[Fdd] = []
     values: list[Ranges] = []

@@ -139,8 +139,9 @@ def _there(name: str) -> Formula:
     if name in NET:
         return _one_of("net", NET, name)
     over = {"icmp": ("ip",), "icmp6": ("ip6",)}.get(name, ("ip", "ip6"))
-    return FAnd((_one_of("net", NET, *over),
-                 _one_of("transport", TRANSPORT, *(("tcp", "udp") if name == "l4" else (name,)))))
+    return FAnd(
+        (_one_of("net", NET, *over), _one_of("transport", TRANSPORT, *(("tcp", "udp") if name == "l4" else (name,))))
+    )
 
 
 def _one_of(key: str, names: tuple[str, ...], *wanted: str) -> FAtom:
@@ -149,8 +150,16 @@ def _one_of(key: str, names: tuple[str, ...], *wanted: str) -> FAtom:
 
 def _header(h: Header, ranges: Ranges) -> Formula:
     if h.level:
-        raise CompileError((Diagnostic("error", NOWHERE, f"{h} is used where there is no encapsulation around the packet",
-                                       "outer() is for elements behind a decapsulation"),))
+        raise CompileError(
+            (
+                Diagnostic(
+                    "error",
+                    NOWHERE,
+                    f"{h} is used where there is no encapsulation around the packet",
+                    "outer() is for elements behind a decapsulation",
+                ),
+            )
+        )
     guard = _there(h.layer)
     if ranges == full(h.width):
         return guard

@@ -13,6 +13,7 @@ from typing import Any
 
 from mcc.lang import packet as lang
 from mcc.lang.graph import Graph
+from mcc.lang.sent import Sent
 from mcc.protocols.dissect import ETHERNET, dissect
 from mcc.reference import checksum, records
 from mcc.reference.flows import ENDS, Flow, Flows, FlowView, Session, Way, ticks
@@ -25,15 +26,6 @@ from mcc.reference.values import CLOSE, DROP, FAULT, PARKED, PASS, RESET
 from mcc.reference.walk import End, Plan, Step, Walker
 
 SECOND = 10**9
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A packet that left the box: port name, frame, time in seconds."""
-
-    port: str
-    frame: bytes
-    at: float
 
 
 @dataclass
@@ -211,13 +203,8 @@ class PythonBox:
 
     def _first(self, stage: Stage, p: PacketState) -> tuple[Flow, int] | None:
         """The packet's flow, if flows of its key are looked up before packets are classified."""
-        kinds = dict.fromkeys(k.fields for s, k in self.flows.table if s == stage.number)
-        for fields in kinds:
-            if stage.hash_first(fields) and all(p.has(layer) for layer in layers_of(fields)):
-                found = self.flows.find(stage, key_of(p, fields, stage.ports))
-                if found is not None:
-                    return found
-        return None
+        fields = next((k for k in stage.first if all(p.has(layer) for layer in layers_of(k))), None)
+        return self.flows.find(stage, key_of(p, fields, stage.ports)) if fields is not None else None
 
     def _classified(self, stage: Stage, plan: Plan, turn: Turn) -> None:
         p, fam = turn.packet, family(turn.packet)

@@ -59,24 +59,31 @@ def _pseudo(p: PacketState, length: int, name: str) -> int:
     return words(bytes(addresses)) + (length >> 16) + (length & 0xFFFF) + _PROTO[name]
 
 
-def whole(p: PacketState) -> bool:
-    """Whether the whole IP packet is captured and not a fragment, so that its layer 4 checksum can be told."""
-    l3, d = p.found.l3, p.data
+def covered(p: PacketState) -> int:
+    """Bytes behind l4 that the layer 4 checksum covers; 0 where it cannot be told: there is none, or the packet is a
+    fragment, is not captured to its end, or has an impossible UDP length."""
+    l3, l4, d = p.found.l3, p.found.l4, p.data
+    name = l4_name(p)
     total = int.from_bytes(d[l3 + 2:l3 + 4], "big") if p.has("ip") else 40 + int.from_bytes(d[l3 + 4:l3 + 6], "big")
-    return p.found.frag == 0 and l3 + total <= len(d)
+    if not name or p.found.frag or l3 + total > len(d):
+        return 0
+    length = p.found.ip_end - l4
+    if name != "udp":
+        return length
+    own = int.from_bytes(d[l4 + 4:l4 + 6], "big")
+    return own if 8 <= own <= length else 0
 
 
 def verify(p: PacketState) -> bool:
     """False for a packet with a wrong IPv4 header or layer 4 checksum; what cannot be told counts as right."""
     if p.has("ip") and fold(_ip_sum(p)) != 0xFFFF:
         return False
-    name = l4_name(p)
-    if not name or not whole(p):
+    name, l4, length = l4_name(p), p.found.l4, covered(p)
+    if not length:
         return True
-    l4, end = p.found.l4, p.found.ip_end
     if name == "udp" and p.data[l4 + 6:l4 + 8] == b"\0\0":
         return True
-    return fold(words(bytes(p.data[l4:end])) + _pseudo(p, end - l4, name)) == 0xFFFF
+    return fold(words(bytes(p.data[l4:l4 + length])) + _pseudo(p, length, name)) == 0xFFFF
 
 
 def fill(p: PacketState) -> None:
@@ -86,13 +93,12 @@ def fill(p: PacketState) -> None:
         at = p.found.l3 + 10
         p.data[at:at + 2] = b"\0\0"
         p.data[at:at + 2] = (~fold(_ip_sum(p)) & 0xFFFF).to_bytes(2, "big")
-    name = l4_name(p)
-    if not name or not whole(p):
+    name, l4, length = l4_name(p), p.found.l4, covered(p)
+    if not length:
         return
-    l4, end = p.found.l4, p.found.ip_end
     at = l4 + _AT[name]
     if name == "udp" and p.has("ip") and p.data[at:at + 2] == b"\0\0":
         return
     p.data[at:at + 2] = b"\0\0"
-    value = ~fold(words(bytes(p.data[l4:end])) + _pseudo(p, end - l4, name)) & 0xFFFF
+    value = ~fold(words(bytes(p.data[l4:l4 + length])) + _pseudo(p, length, name)) & 0xFFFF
     p.data[at:at + 2] = (value or (0xFFFF if name == "udp" else 0)).to_bytes(2, "big")

@@ -4,7 +4,6 @@
     x += e            =>  x = __coerce__(T, x + e)
     return e          =>  return __coerce__(R, e)     in an @inline helper that declares `-> R`
     def f(a: T)       =>  a = __coerce__(T, a)        at the start of an @inline helper
-    a if c else b     =>  __coerce__(T, a if c else b)
     assert e          =>  nothing (asserts exist in test builds of the compiled code only)
 """
 
@@ -81,11 +80,6 @@ class Coerce(ast.NodeTransformer):
         if node.value is not None:
             node.value = self.into(self.result, node.value)
         return node
-
-    def visit_IfExp(self, node: ast.IfExp) -> Any:
-        kind = self.kinds.kind(node)
-        self.generic_visit(node)
-        return self.into(kind, node)
 
     def visit_Assert(self, node: ast.Assert) -> Any:
         return ast.copy_location(ast.Pass(), node)

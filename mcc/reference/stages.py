@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import product
 
 from mcc.lang.algebra import And, Cls, Meta, Test
 from mcc.lang.chain import declared_class
@@ -15,14 +16,16 @@ from mcc.reference.walk import Walker, session_layers
 Start = tuple[int, int, int]
 """Node, output (-1 - i: the node's input i), way."""
 
-_APART = (("tcp", "udp", "icmp", "icmp6", "arp"), ("ip", "ip6", "arp"), ("l4", "icmp", "icmp6", "arp"), ("net", "arp"))
+_APART = (("tcp", "udp", "icmp", "icmp6", "arp"), ("ip", "ip6", "arp"), ("l4", "icmp", "icmp6", "arp"),
+          ("net", "arp"))
 _OVER = {"icmp": "ip", "icmp6": "ip6"}
 
 
 @dataclass
 class Stage:
     """One classification. `starts`: where packets enter; `session`: of a FlowClassifier; `ports`: whether the port by
-    which a packet came in is part of its keys."""
+    which a packet came in is part of its keys; `first`: keys that are looked up before packets are classified, those
+    with most fields first."""
 
     number: int
     starts: tuple[Start, ...]
@@ -30,13 +33,7 @@ class Stage:
     session: Session | None
     classes: list[Cls]
     grouped: frozenset[tuple[int, str]]
-    first: dict[frozenset[str], bool] = field(default_factory=dict)
-
-    def hash_first(self, fields: frozenset[str]) -> bool:
-        """Whether flows with this key are looked up before the packet is classified."""
-        if fields not in self.first:
-            self.first[fields] = is_hash_first(fields, self.classes)
-        return self.first[fields]
+    first: tuple[frozenset[str], ...] = ()
 
 
 def make_stage(walker: Walker, number: int, starts: tuple[Start, ...], session: Session | None) -> Stage:
@@ -49,7 +46,44 @@ def make_stage(walker: Walker, number: int, starts: tuple[Start, ...], session: 
         nodes |= more
         pairs |= both
     grouped = _grouped(walker, nodes, pairs, len(starts) > 1, session)
-    return Stage(number, starts, len(starts) > 1, session, walker.classes(nodes), grouped)
+    classes = walker.classes(nodes)
+    possible = _Possible(walker)
+    walks = [w for node, out, way in starts
+             for w in (possible.output(node, out, way) if out >= 0 else possible.arrive(node, -1 - out, way))]
+    keys = {k for w in walks for fam in ("ip", "ip6", "") if (k := fields_of([*w, *([session] if session else [])], fam))
+            and not any(f.startswith("net.") for f in k)}
+    first = sorted((k for k in keys if is_hash_first(k, classes)),
+                   key=lambda k: (-len(k) - any(f.startswith("l4.") for f in k), sorted(k)))
+    return Stage(number, starts, len(starts) > 1, session, classes, grouped, tuple(first))
+
+
+Sessions = frozenset[Session]
+
+
+@dataclass
+class _Possible:
+    """Which sets of sessions a walk may have, as far as layers tell."""
+
+    walker: Walker
+    memo: dict[Start, frozenset[Sessions]] = field(default_factory=dict)
+
+    def output(self, node: int, out: int, way: int) -> frozenset[Sessions]:
+        found = [self.arrive(e.dst, e.inp, e.way) for e in self.walker.graph.links(node, out, way)]
+        return frozenset({frozenset()}).union(*found)
+
+    def arrive(self, node: int, inp: int, way: int) -> frozenset[Sessions]:
+        key = (node, inp, way)
+        elem = self.walker.graph.nodes[node].elem
+        if elem is None:
+            return frozenset({frozenset()})
+        if key not in self.memo:
+            t = elem.__mcc_elem__
+            outs = [self.output(node, k, way) for k in range(t.ports[1])]
+            own = frozenset({t.session}) if t.session is not None and inp == 0 else frozenset()
+            inside = {own.union(*sets) for sets in product(*outs)}
+            sane = {s for s in inside if _can_meet({x for k in s for x in session_layers(k)})}
+            self.memo[key] = outs[0] | sane
+        return self.memo[key]
 
 
 @dataclass

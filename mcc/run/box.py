@@ -8,26 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from mcc.diag import MccError
+from mcc.lang.sent import Sent
 from mcc.run.records import Records
 from mcc.run.stats import collect
 
 LINKS = {"ethernet": 0, "raw": 1, "sll": 2, "sll2": 3, "null": 4, "opaque": 5}
 CHECKSUMS = {"keep": 0, "verify": 1, "fix": 2}
 NS = 1_000_000_000
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A packet that left: by which port, its bytes, when (seconds)."""
-
-    port: str
-    frame: bytes
-    at: float
 
 
 class Box:

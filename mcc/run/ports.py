@@ -56,9 +56,9 @@ def parse_spec(port: str, spec: str) -> Binding:
     if kind == "null" and not colon:
         return Binding(port)
     if kind in LATER:
-        raise PortError(f"port {port}: {LATER[kind]} ({kind}:) are not in this build; use pcap:IN,OUT or null")
+        raise PortError(f"port {port}: this build has no {LATER[kind]} ({kind}:); use pcap:IN,OUT or null")
     if kind != "pcap" or not colon:
-        near = difflib.get_close_matches(kind, ["pcap", "null", *LATER], 1)
+        near = difflib.get_close_matches(kind, ["pcap", "null", *LATER], 1) if colon else []
         raise UsageError(f"port {port}: {spec!r} is not a port specification",
                          f"did you mean {near[0]}?" if near and near[0] != kind else "pcap:IN[,OUT] or null")
     source, comma, sink = rest.partition(",")

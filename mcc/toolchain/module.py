@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.machinery
 import importlib.util
+import io
 import json
 import os
 import shlex
@@ -146,7 +148,8 @@ def _compile(folder: Path, module: str, name: str, c_source: str, declared: str,
         ffi = cffi.FFI()
         ffi.cdef(declared)
         ffi.set_source(module, f'#include "{gen.name}"')
-        ffi.emit_c_code(str(w / f"{module}.c"))
+        with contextlib.redirect_stdout(io.StringIO()):  # cffi says what it writes
+            ffi.emit_c_code(str(w / f"{module}.c"))
         include = sysconfig.get_paths()["include"]
         command = [*cc, *args, "-shared", "-o", f"{module}.tmp", f"{module}.c", "-I", str(w), "-I", str(RUNTIME_C),
                    "-I", include]

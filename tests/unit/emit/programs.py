@@ -13,8 +13,28 @@ from typing import Any
 from mcc.diag import Span
 from mcc.ir import func as h
 from mcc.ir.element import Code, CounterDecl, PerCoreDecl, TableDecl
-from tests.unit.emit.kit import (AT, SCRATCH, TYPES, action, call, cast, cmp, element, fit, fld, handler, inline, inv,
-                                 item, k, op, pick, put, struct, v)
+from tests.unit.emit.kit import (
+    AT,
+    SCRATCH,
+    TYPES,
+    action,
+    call,
+    cast,
+    cmp,
+    element,
+    fit,
+    fld,
+    handler,
+    inline,
+    inv,
+    item,
+    k,
+    op,
+    pick,
+    put,
+    struct,
+    v,
+)
 
 STATE = (TableDecl("line", h.U16, 6, 0, (1, 65535, 3, 40000, 0, 9)),
          TableDecl("grid", h.I32, 3, 4, (5, -1, 2**31 - 1, -2**31, 0, 7, 8, 9, -10, 11, 12, 13)),

@@ -9,8 +9,31 @@ from pathlib import Path
 import pytest
 
 from mcc.ir import func as h
-from tests.unit.emit.kit import (SCRATCH, TYPES, Machine, action, cast, cells_of, cmp, element, fit, fld, handler,
-                                 inv, judge, k, load, lowered, module, op, pick, put, ret, runner, struct)
+from tests.unit.emit.kit import (
+    SCRATCH,
+    TYPES,
+    Machine,
+    action,
+    cast,
+    cells_of,
+    cmp,
+    element,
+    fit,
+    fld,
+    handler,
+    inv,
+    judge,
+    k,
+    load,
+    lowered,
+    module,
+    op,
+    pick,
+    put,
+    ret,
+    runner,
+    struct,
+)
 
 CORNERS = (0, 1, 2, 3, 7, 8, 15, 16, 31, 32, 63, 64, 127, 128, 255, 256, 0x7FFF, 0x8000, 0xFFFF, 0x10000,
            0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 32, (1 << 63) - 1, 1 << 63, (1 << 64) - 1, (1 << 127),

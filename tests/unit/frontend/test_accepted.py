@@ -88,7 +88,8 @@ CASES: dict[str, tuple[str, str]] = {
     "range of a field": ("for i in range(s.n8):\n    if i == 3:\n        break\n    if i == 2:\n        continue\n"
                          "    s.n8 = i",
                          "(for-range i u8 (const 0) (field scratch n8) 1\n  (if (cmp == (local i) (const 3))\n"
-                         "    (then\n      (break)))\n  (if (cmp == (local i) (const 2))\n    (then\n      (continue)))\n"
+                         "    (then\n      (break)))\n  (if (cmp == (local i) (const 2))\n    (then\n"
+                         "      (continue)))\n"
                          "  (store (field scratch n8) (local i)))"),
     "match on enums": ("match s.n8:\n    case Kind.ONE | 7:\n        s.n8 = 0\n    case Kind.TWO:\n"
                        "        return DROP\n    case _:\n        s.n8 = 1",
@@ -99,7 +100,8 @@ CASES: dict[str, tuple[str, str]] = {
     "pass and text": ("'a remark'\npass", ""),
     "return by condition": ("if s.seen:\n    return to(1) if s.n8 > 1 else CLOSE",
                             "(if (field scratch seen)\n  (then\n    (if (cmp > (field scratch n8) (const 1))\n"
-                            "      (then\n        (return (action to 1)))\n      (else\n        (return (action close))))))"),
+                            "      (then\n        (return (action to 1)))\n"
+                            "      (else\n        (return (action close))))))"),
 }
 
 

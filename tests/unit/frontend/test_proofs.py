@@ -156,4 +156,24 @@ def test_loops_without(lab: Lab, body: str) -> None:
 def test_every_case_covered_needs_no_default(lab: Lab) -> None:
     lab.packet("match s.n8 & 1:\n    case 0:\n        return PASS\n    case 1:\n        return DROP")
     with pytest.raises(AssertionError, match="may end without"):
-        lab.packet("match s.n8 & 3:\n    case 0:\n        return PASS\n    case 1:\n        return DROP")
+        lab.packet("match s.n8 & 3:\n    case 0:\n        return PASS\n    case 1 | 2:\n        return DROP")
+
+
+@pytest.mark.parametrize(("body", "known"), [
+    ("if h is None:\n    return DROP\ns.n16 = h", True),
+    ("if h is None or h > 3:\n    return DROP\ns.n16 = h", True),
+    ("s.n16 = h if h is not None else u16(0)", True),
+    ("if h is not None and s.seen:\n    s.n16 = h", True),
+    ("if h is None:\n    s.n16 = h", False),
+    ("if h is not None:\n    return DROP\ns.n16 = h", False),
+    ("if h is not None or s.seen:\n    s.n16 = h", False),
+    ("if h is None:\n    return DROP\nh = self.m.get(2)\ns.n16 = h", False),
+    ("if h is None:\n    pass\ns.n16 = h", False),
+])
+def test_results_of_look_ups(lab: Lab, body: str, known: bool) -> None:
+    text = f"h = self.m.get(1)\n{body}\nreturn PASS"
+    if known:
+        assert "(value (local h))" in lab.body(text, setup="self.m = HashMap[u32, u16](8)")
+    else:
+        with pytest.raises(AssertionError, match="h may be None here"):
+            lab.body(text, setup="self.m = HashMap[u32, u16](8)")

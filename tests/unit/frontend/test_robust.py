@@ -20,7 +20,8 @@ def pieces() -> list[str]:
     return [*(body for body, _ in CASES.values()), *(body for _, body, _ in STATE.values()),
             "x = (1, 2)\ny = None\nz = not s.n8", "s.last[s.n8:2] = self", "pkt = s = flow", "return s, c",
             "for q in pkt:\n    q.ip.ttl += 1", "match pkt:\n    case None:\n        pass", "s.n8.x.y = len(pkt.ip, 3)",
-            "emit(emit, emit)", "alert()", "self.t[1][2] = 'x' * 3", "u8(PASS); to(DROP)", "flow.x(**c)", "-PASS < -None"]
+            "emit(emit, emit)", "alert()", "self.t[1][2] = 'x' * 3", "u8(PASS); to(DROP)", "flow.x(**c)",
+            "-PASS < -None"]
 
 
 def swapped(rng: random.Random) -> str:

@@ -28,7 +28,8 @@ def test_error_shows_the_place() -> None:
         "<expression>:1:13: error: '80' does not belong here\n"
         "    1 | tcp dst prt 80 \n"
         "      |             ^^\n"
-        "      = hint: expected the end, and, or, )")
+        "      = hint: expected the end, and, or, )"
+    )
 
 
 def test_error_of_cls_shows_the_users_line() -> None:
@@ -38,22 +39,41 @@ def test_error_of_cls_shows_the_users_line() -> None:
     assert e.value.message == "'mpls' is not supported here" and e.value.span.col == 0
 
 
-@pytest.mark.parametrize(("text", "column", "message"), [
-    ("tcp and gateway x", 8, "'gateway' is not supported"), ("host", 4, "ends too early"), ("tcp[ip[0]] = 1", 0, "offset"),
-    ("ip[2:2] = tcp[2:2]", 0, "two different reads"), ("port http", 5, "not a port number"), ("host example.org", 5, "names"),
-    ("ip proto \\nothing", 9, "unknown protocol"), ("tcp or 1.2.3.4", 7, "what kind of id"), ("vlan 5000", 5, "4095"),
-    ("net 10.0.0.1/8", 4, "bits behind"), ("ip[0:3] = 1", 5, "3 bytes"), ("port 99999", 5, "65535"), ("$", 0, "'$'"),
-    ("host ::12345", 5, "not an IPv6"), ("tcp[13] & 2 ^ 3 = 1", 12, "beside other"), ("ip[0:4] * 2 = 1", 0, "4 bytes"),
-    ("ip[0] / 0 = 1", 0, "division"), ("ether proto 0x80f3", 12, "SNAP"), ("inbound", 0, "not supported"),
-    ("(" * 3000 + "tcp" + ")" * 3000, 0, "nested too deeply")])
+@pytest.mark.parametrize(
+    ("text", "column", "message"),
+    [
+        ("tcp and gateway x", 8, "'gateway' is not supported"),
+        ("host", 4, "ends too early"),
+        ("tcp[ip[0]] = 1", 0, "offset"),
+        ("ip[2:2] = tcp[2:2]", 0, "two different reads"),
+        ("port http", 5, "not a port number"),
+        ("host example.org", 5, "names"),
+        ("ip proto \\nothing", 9, "unknown protocol"),
+        ("tcp or 1.2.3.4", 7, "what kind of id"),
+        ("vlan 5000", 5, "4095"),
+        ("net 10.0.0.1/8", 4, "bits behind"),
+        ("ip[0:3] = 1", 5, "3 bytes"),
+        ("port 99999", 5, "65535"),
+        ("$", 0, "'$'"),
+        ("host ::12345", 5, "not an IPv6"),
+        ("tcp[13] & 2 ^ 3 = 1", 12, "beside other"),
+        ("ip[0:4] * 2 = 1", 0, "4 bytes"),
+        ("ip[0] / 0 = 1", 0, "division"),
+        ("ether proto 0x80f3", 12, "SNAP"),
+        ("inbound", 0, "not supported"),
+        ("(" * 3000 + "tcp" + ")" * 3000, 0, "nested too deeply"),
+    ],
+)
 def test_refused(text: str, column: int, message: str) -> None:
     with pytest.raises(CompileError) as e:
         parse(text)
     assert message in e.value.message and e.value.span.col == column
 
 
-@pytest.mark.parametrize(("text", "dlt"), [("vlan", 12), ("ether host 0:1:2:3:4:5", 113), ("broadcast", 0), ("multicast", 228),
-                                           ("tcp", 147)])
+@pytest.mark.parametrize(
+    ("text", "dlt"),
+    [("vlan", 12), ("ether host 0:1:2:3:4:5", 113), ("broadcast", 0), ("multicast", 228), ("tcp", 147)],
+)
 def test_refused_for_a_link(text: str, dlt: int) -> None:
     with pytest.raises(CompileError):
         parse(text, dlt)
@@ -64,8 +84,17 @@ def test_named_by_its_text_and_empty_is_any() -> None:
     assert matches(cls("tcp dst port 80 and not src net 11/8"), WEB)
 
 
-@pytest.mark.parametrize("text", ["port 53 or 80", "host (1.2.3.4 or 10.1.2.3)", "not port 53 and ip", "tcp port (80 or 443)",
-                                  "src net 10 or 11", "src or dst host 10.1.2.3 and ip[8] < 5 && tcp[tcpflags] & (tcp-syn|tcp-ack) = 2"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "port 53 or 80",
+        "host (1.2.3.4 or 10.1.2.3)",
+        "not port 53 and ip",
+        "tcp port (80 or 443)",
+        "src net 10 or 11",
+        "src or dst host 10.1.2.3 and ip[8] < 5 && tcp[tcpflags] & (tcp-syn|tcp-ack) = 2",
+    ],
+)
 def test_ids_take_the_qualifiers_before_them(text: str) -> None:
     assert matches(cls(text), WEB) and not matches(cls(f"not ({text})"), WEB)
 
@@ -78,12 +107,27 @@ def test_long_lists() -> None:
 # ---------------------------------------------------------------- raw patterns
 
 
-@pytest.mark.parametrize(("pattern", "packet", "answer"), [
-    ("12/0806 20/0001", QUERY, True), ("12/0806 20/0002", QUERY, False), ("!12/0800", QUERY, True), ("12/0800", QUERY, False),
-    ("-", QUERY, True), ("12/0800 14/45 23/06 36/0050", WEB, True), ("12/0800 14/45 23/06 36/0051", WEB, False),
-    ("26/0a??????", WEB, True), ("26/0a01%ff00", WEB, True), ("26/0b01%ff00", WEB, False), ("22/03", WEB, True),
-    ("47/02%12", WEB, True), ("!26/0b !12/0806", WEB, True), ("12/08?0 26/0a010203c0", WEB, True),
-    ("200/00", WEB, None), ("!200/00", WEB, None)])
+@pytest.mark.parametrize(
+    ("pattern", "packet", "answer"),
+    [
+        ("12/0806 20/0001", QUERY, True),
+        ("12/0806 20/0002", QUERY, False),
+        ("!12/0800", QUERY, True),
+        ("12/0800", QUERY, False),
+        ("-", QUERY, True),
+        ("12/0800 14/45 23/06 36/0050", WEB, True),
+        ("12/0800 14/45 23/06 36/0051", WEB, False),
+        ("26/0a??????", WEB, True),
+        ("26/0a01%ff00", WEB, True),
+        ("26/0b01%ff00", WEB, False),
+        ("22/03", WEB, True),
+        ("47/02%12", WEB, True),
+        ("!26/0b !12/0806", WEB, True),
+        ("12/08?0 26/0a010203c0", WEB, True),
+        ("200/00", WEB, None),
+        ("!200/00", WEB, None),
+    ],
+)
 def test_raw(pattern: str, packet: Dissected, answer: bool | None) -> None:
     assert evaluate(raw(pattern), packet) is answer
 
@@ -96,7 +140,9 @@ def test_raw_shares_tests_with_named_fields() -> None:
         return m.support(m.restrict(m.from_class(c), link))  # type: ignore[arg-type]
 
     assert support(raw("12/0806 20/0001")) >= {"etype", "arp.op"} and support(Arp.op == 1) >= {"arp.op"}
-    assert support(raw("12/0800 14/45 23/06 36/0050")) >= {"ip.proto", "l4.dport"} and support(Tcp.dport == 80) >= {"l4.dport"}
+    assert support(raw("12/0800 14/45 23/06 36/0050")) >= {"ip.proto", "l4.dport"} and support(Tcp.dport == 80) >= {
+        "l4.dport"
+    }
     assert "ip.src" in support(raw("12/0800 26/0a000001")) & support(Ip.src == "10.0.0.1")
 
 
@@ -105,8 +151,17 @@ def test_raw_on_tagged_frames_reads_the_tag() -> None:
     assert matches(raw("12/8100 14/?00a"), tagged) and not matches(raw("12/0800"), tagged)
 
 
-@pytest.mark.parametrize(("pattern", "message"), [("12/080", "odd"), ("12-0800", "not OFFSET/VALUE"), ("", "empty"),
-                                                  ("12/0800%ff", "mask"), ("99999/00", "behind any frame"), ("- -", "not OFFSET")])
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("12/080", "odd"),
+        ("12-0800", "not OFFSET/VALUE"),
+        ("", "empty"),
+        ("12/0800%ff", "mask"),
+        ("99999/00", "behind any frame"),
+        ("- -", "not OFFSET"),
+    ],
+)
 def test_raw_refused(pattern: str, message: str) -> None:
     with pytest.raises(CompileError) as e:
         raw(pattern)

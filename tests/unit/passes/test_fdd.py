@@ -16,18 +16,32 @@ from mcc.protocols.dissect import dissect
 def test_the_figure_of_the_paper() -> None:
     """An ARP responder, an ARP querier, HTTP, and the rest: each field at most once (paper, figure 3)."""
     m = Manager()
-    d, shadowed = m.first_match([(Arp.op == 1, "responder"), (Arp.op == 2, "querier"), (HTTP, "http"), (TCP, "tcp")], "drop")
+    d, shadowed = m.first_match(
+        [(Arp.op == 1, "responder"), (Arp.op == 2, "querier"), (HTTP, "http"), (TCP, "tcp")], "drop"
+    )
     assert shadowed == []
-    assert text_of(d) == "\n".join([
-        "0: net? 0 -> 1; 1 -> 2; else 5", "1: leaf 'drop'", "2: arp.op? 1 -> 3; 2 -> 4; else 1", "3: leaf 'responder'",
-        "4: leaf 'querier'", "5: transport? 1 -> 6; else 1", "6: l4.dport? 80 -> 8; else 7", "7: leaf 'tcp'", "8: leaf 'http'"])
+    assert text_of(d) == "\n".join(
+        [
+            "0: net? 0 -> 1; 1 -> 2; else 5",
+            "1: leaf 'drop'",
+            "2: arp.op? 1 -> 3; 2 -> 4; else 1",
+            "3: leaf 'responder'",
+            "4: leaf 'querier'",
+            "5: transport? 1 -> 6; else 1",
+            "6: l4.dport? 80 -> 8; else 7",
+            "7: leaf 'tcp'",
+            "8: leaf 'http'",
+        ]
+    )
 
 
 def test_equal_classes_are_one_diagram() -> None:
     m = Manager()
     assert m.from_class(~(TCP & UDP)) is m.from_class(~TCP | ~UDP)
     assert m.from_class(Tcp.dport.between(1, 9) | Tcp.dport.between(10, 20)) is m.from_class(Tcp.dport.between(1, 20))
-    assert m.from_class(Ip.src.within("10.0.0.0/9") | Ip.src.within("10.128.0.0/9")) is m.from_class(Ip.src.within("10/8"))
+    assert m.from_class(Ip.src.within("10.0.0.0/9") | Ip.src.within("10.128.0.0/9")) is m.from_class(
+        Ip.src.within("10/8")
+    )
     assert m.from_class(Tcp.flags.masked(0xF0, 0x10)) is m.from_class(Tcp.flags.between(0x10, 0x1F))
 
 
@@ -36,10 +50,18 @@ def test_leaves_keep_their_types() -> None:
     assert m.leaf(True) is not m.leaf(1) and m.leaf((1, "a")) is m.leaf((1, "a"))
 
 
-@pytest.mark.parametrize(("rules", "expected"), [
-    ([IP, IP6, TCP], [Shadowed(2, (0, 1))]), ([TCP, HTTP], [Shadowed(1, (0,))]), ([HTTP, TCP, UDP], []),
-    ([ARP & IP, TCP], [Shadowed(0, ())]), ([Tcp.dport < 100, Tcp.dport >= 50, Tcp.dport.between(40, 160)], [Shadowed(2, (0, 1))]),
-    ([cls("ip"), cls("tcp port 80 and ip")], [Shadowed(1, (0,))]), ([cls("ip"), cls("vlan and ip")], [])])
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ([IP, IP6, TCP], [Shadowed(2, (0, 1))]),
+        ([TCP, HTTP], [Shadowed(1, (0,))]),
+        ([HTTP, TCP, UDP], []),
+        ([ARP & IP, TCP], [Shadowed(0, ())]),
+        ([Tcp.dport < 100, Tcp.dport >= 50, Tcp.dport.between(40, 160)], [Shadowed(2, (0, 1))]),
+        ([cls("ip"), cls("tcp port 80 and ip")], [Shadowed(1, (0,))]),
+        ([cls("ip"), cls("vlan and ip")], []),
+    ],
+)
 def test_shadowed(rules: list, expected: list) -> None:  # type: ignore[type-arg]
     assert Manager().first_match([(r, i) for i, r in enumerate(rules)], None)[1] == expected
 
@@ -69,7 +91,9 @@ def test_outer_fields_need_an_encapsulation() -> None:
 
 def test_printed_c() -> None:
     d, _ = Manager().first_match([(Arp.op == 1, 1), (HTTP & Ip.src.within("10/8"), 2)], 0)
-    assert print_classifier(d, "classify", int, lambda v: ["drop", "arp", "http"][v]) == """\
+    assert (
+        print_classifier(d, "classify", int, lambda v: ["drop", "arp", "http"][v])
+        == """\
 static unsigned classify(const struct mcc_packet *p)
 {
     switch (p->layers & (MCC_ARP | MCC_IP | MCC_IP6)) {
@@ -95,6 +119,7 @@ static unsigned classify(const struct mcc_packet *p)
     }
 }
 """
+    )
 
 
 def test_long_lists_become_tables() -> None:

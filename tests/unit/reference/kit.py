@@ -11,10 +11,11 @@ from scapy.layers.l2 import Dot1Q, Ether
 from mcc.lang.chain import Port, chain, duplex
 from mcc.lang.element import Element, element
 from mcc.lang.packet import PASS, Action, Batch, Packet
+from mcc.lang.sent import Sent
 from mcc.lang.session import TCP4, PerVLAN
 from mcc.lang.state import Counter
 from mcc.lang.types import struct, u16, u32
-from mcc.reference.box import PythonBox, Sent
+from mcc.reference.box import PythonBox
 
 TICK = (1 << 24) / 1e9
 LAN, WAN = "10.0.0.1", "192.0.2.9"

@@ -13,10 +13,11 @@ from mcc.lang.chain import Port, chain, duplex
 from mcc.lang.classes import HTTP, Ip
 from mcc.lang.element import Element, element
 from mcc.lang.packet import CLOSE, DROP, PASS, RESET, Action, Flow, Packet
+from mcc.lang.sent import Sent
 from mcc.lang.session import TCP4, Session
 from mcc.lang.state import Ports
 from mcc.lang.types import Addr4, struct, u16, u32
-from mcc.reference.box import PythonBox, Sent
+from mcc.reference.box import PythonBox
 from tests.unit.reference.kit import LAN, TICK, WAN, Count, TcpCount, VlanCount, box, counted, tcp, udp
 
 
@@ -181,6 +182,7 @@ def test_tcp_ends_by_acknowledged_fins_or_reset() -> None:
     b = box(counted)
     closing(b, 1.0)
     b.send("wan", tcp(WAN, LAN, 80, 1000, "A", seq=2, ack=5), at=1.0)
+    b.send("lan", tcp(flags="P", seq=5, ack=2), at=1.0)
     b.advance(4.0)
     assert b.stats()["sessions"]["active"] == 1, "the server's FIN is not acknowledged"
     b.send("lan", tcp(flags="A", seq=5, ack=2), at=4.0)
@@ -217,6 +219,7 @@ def test_a_full_table_gives_up_the_oldest_embryonic_flow() -> None:
     b.send("lan", tcp(sport=1), at=0)
     b.send("lan", tcp(sport=2), at=1)
     b.send("wan", tcp(WAN, LAN, 80, 1, "SA"), at=2)
+    b.send("lan", tcp(sport=2), at=2.5)
     b.send("lan", tcp(sport=3), at=3)
     (gone,) = b.sessions()
     assert gone["key"]["sport"] == 2 and gone["end"] == "evicted"

@@ -12,10 +12,10 @@ from mcc.lang.classes import ANY, HTTP, Tcp
 from mcc.lang.classes import TCP as TCP_CLASS
 from mcc.lang.classes import UDP as UDP_CLASS
 from mcc.lang.element import Element, element
-from mcc.lang.packet import DROP, PASS, Action, Packet, to
+from mcc.lang.packet import CLOSE, DROP, PASS, Action, Packet, to
 from mcc.lang.state import Counter, Table
 from mcc.lang.types import u16
-from tests.unit.reference.kit import Mark, TcpCount, box, ports, tcp, udp
+from tests.unit.reference.kit import LAN, WAN, Mark, TcpCount, box, ports, tcp, udp
 
 
 def test_the_first_link_whose_class_holds_is_taken() -> None:
@@ -99,3 +99,19 @@ def test_duplex_walks_back_in_reverse_order() -> None:
     b = box(make)
     ident = [int.from_bytes(s.frame[18:20], "big") for s in b.send("lan", tcp()) + b.send("wan", tcp())]
     assert ident == [112, 121], "scapy's id 1, then 1 2 and 2 1"
+
+
+def test_answers_of_a_session_walk_back_and_closing_without_a_session_drops() -> None:
+    @element(cls=UDP_CLASS)
+    class Stop(Element):
+        def process_packet(self, pkt: Packet) -> Action:
+            return CLOSE
+
+    @chain
+    def make() -> Iterator[Any]:
+        yield duplex(Port("lan"), Mark(1) >> TcpCount() >> Mark(2) >> Stop(), Port("wan"))
+    b = box(make)
+    ident = [int.from_bytes(s.frame[18:20], "big") for s in b.send("lan", tcp()) + b.send(
+        "wan", tcp(WAN, LAN, 80, 1000, "SA"))]
+    assert ident == [112, 121]
+    assert b.send("lan", udp()) == [] and b.stats()["drops"] == {"drop:Stop": 1}

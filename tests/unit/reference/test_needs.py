@@ -30,6 +30,14 @@ class Asks(Element):
 
 
 @element
+class Either(Element):
+    def process_packet(self, pkt: Packet) -> Action:
+        if pkt.is_tcp or pkt.is_icmp:
+            return DROP if pkt.tcp.syn else PASS
+        return PASS
+
+
+@element
 class Returns(Element):
     def process_packet(self, pkt: Packet) -> Action:
         if not pkt.is_ip or not (pkt.is_tcp or pkt.is_udp):
@@ -86,7 +94,7 @@ class OfBatch(Element):
 
 
 CASES = [
-    (Plain(), 0, {"eth", "tcp"}), (Asks(), 0, {"ip"}), (Returns(), 0, set()), (Parameter("arp"), 0, {"arp"}),
+    (Plain(), 0, {"eth", "tcp"}), (Asks(), 0, {"ip"}), (Returns(), 0, set()), (Either(), 0, {"tcp"}), (Parameter("arp"), 0, {"arp"}),
     (Parameter("x"), 0, {"ip6"}), (TwoInputs(), 0, {"ip"}), (TwoInputs(), 1, {"eth", "vlan"}),
     (OfBatch(), 0, {"eth", "ip"}),
 ]

@@ -201,6 +201,9 @@ def test_a_map_forgets_the_key_put_longest_ago_and_those_whose_time_is_over() ->
     m = r.maps()[0]
     m.put(1, 11)
     m.put(2, 12)
+    m.put(2, 12)
+    assert m.get(1) == 11
+    m.put(1, 13)
     m.put(1, 13)
     m.put(3, 14)
     assert (m.get(1), m.get(2), m.get(3)) == (13, None, 14)

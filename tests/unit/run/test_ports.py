@@ -28,7 +28,7 @@ def test_wrong_specs(spec: str, words: str) -> None:
 
 @pytest.mark.parametrize("spec", ["dpdk:net_af_xdp0,iface=veth0", "afpacket:eth0", "afxdp:eth0", "tap:t0"])
 def test_kinds_that_are_not_in_this_build(spec: str) -> None:
-    with pytest.raises(PortError, match="not in this build; use pcap:IN,OUT or null"):
+    with pytest.raises(PortError, match="this build has no .*; use pcap:IN,OUT or null"):
         parse_spec("lan", spec)
 
 
