@@ -7,7 +7,7 @@ enum { LOG_FIRST = 1 << 16, LOG_MAX = 1 << 26 };
 
 int mcc_core_init(struct mcc_core *core, const struct mcc_config *config)
 {
-    struct mcc_core fresh = {.start = config->start, .now = config->start, .due = UINT64_MAX,
+    struct mcc_core fresh = {.start = config->start, .now = config->start, .due = UINT64_MAX, .rebase = config->start < UINT64_MAX - MCC_EPOCH ? config->start + MCC_EPOCH : UINT64_MAX,
                              .checksums = config->checksums, .max_sessions = config->max_sessions};
     fresh.out = calloc(MCC_OUT_MAX, sizeof *fresh.out);
     fresh.buffers = calloc(1, sizeof *fresh.buffers);

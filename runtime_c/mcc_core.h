@@ -15,7 +15,10 @@
 #include "mcc_checksum.h"
 #include "mcc_packet.h"
 
-enum { MCC_MAX_PORTS = 64, MCC_TICK_SHIFT = 24, MCC_BURST = 32, MCC_OUT_MAX = 8192 };
+enum { MCC_MAX_PORTS = 64, MCC_TICK_SHIFT = 24, MCC_BURST = 32, MCC_OUT_MAX = 8192,
+       MCC_CATCH_UP = 1024 }; /* calls of on_timer at one jump of the clock */
+
+#define MCC_EPOCH (1ull << 54)  /* ns between two looks at whether tick 0 can move on: 208 days */
 
 enum mcc_end {            /* why a session ended; the order of mcc/run/stats.py ENDS */
     MCC_END_FIN, MCC_END_RST, MCC_END_TIMEOUT, MCC_END_CLOSED, MCC_END_EVICTED, MCC_END_REPLACED, MCC_END_RUN,
@@ -47,6 +50,7 @@ struct mcc_log {          /* records one behind the other; owned; drained from o
 struct mcc_core {
     uint64_t start;       /* ns: tick 0 */
     uint64_t now;         /* ns, never moves back */
+    uint64_t rebase;      /* ns: when tick 0 is to move on */
     uint64_t due;         /* ns: the earliest time at which a timer may have something to do */
     uint32_t tick;        /* (now - start) >> MCC_TICK_SHIFT, saturating */
     uint8_t checksums;    /* enum mcc_checksums */

@@ -40,6 +40,14 @@ struct mcc_wheel {
 int mcc_wheel_init(struct mcc_wheel *w, uint32_t capacity, uint32_t now);
 void mcc_wheel_free(struct mcc_wheel *w);
 
+/* Sets the clock of a wheel without armed timers, back or forth. */
+static inline void mcc_wheel_restart(struct mcc_wheel *w, uint32_t now)
+{
+    w->now = now;
+    w->soonest = UINT32_MAX;
+    w->stale = false;
+}
+
 /* (Re)arms the timer of `id`; a tick before `now` counts as `now`. */
 void mcc_wheel_arm(struct mcc_wheel *w, uint32_t id, uint32_t tick);
 

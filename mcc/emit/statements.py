@@ -65,7 +65,8 @@ class StatementPrinter:
             self.parts += 1
             word = f"part{'' if self.parts == 1 else self.parts} of the line"  # no Python name has a space
             self.s.types[word] = part.type
-            self.s.c[word] = c_name(word.split()[0], {*self.s.c.values(), *self.s.found.values(), self.s.count, self.s.result})
+            taken = {*self.s.c.values(), *self.s.found.values(), self.s.count, self.s.result}
+            self.s.c[word] = c_name(word.split()[0], taken)
             self.out.add(f"{c_type(part.type)} {self.s.c[word]} = {self.p.value(part)};")
             e = with_part(e, part, h.Local(part.type, part.lo, part.hi, part.span, word))
         return e

@@ -175,8 +175,8 @@ class Header(Expr):
 
 @dataclass(frozen=True)
 class Attr(Expr):
-    """`packet.length`, `.in_port`, `.next_hop`, `.at` (ns, u64); `flow.to_server`, `.to_client`, `.is_new`;
-    `batch.bytes`, `len(batch)` as name "count"."""
+    """`packet.length`, `.in_port`, `.next_hop`, `.at` (ns, u64), `.is_vlan` .. `.is_icmp6` (bool);
+    `flow.to_server`, `.to_client`, `.is_new`; `batch.bytes`, `len(batch)` as name "count"."""
 
     base: str
     name: str

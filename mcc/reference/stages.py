@@ -50,7 +50,8 @@ def make_stage(walker: Walker, number: int, starts: tuple[Start, ...], session: 
     possible = _Possible(walker)
     walks = [w for node, out, way in starts
              for w in (possible.output(node, out, way) if out >= 0 else possible.arrive(node, -1 - out, way))]
-    keys = {k for w in walks for fam in ("ip", "ip6", "") if (k := fields_of([*w, *([session] if session else [])], fam))
+    always = [session] if session is not None else []
+    keys = {k for w in walks for fam in ("ip", "ip6", "") if (k := fields_of([*w, *always], fam))
             and not any(f.startswith("net.") for f in k)}
     first = sorted((k for k in keys if is_hash_first(k, classes)),
                    key=lambda k: (-len(k) - any(f.startswith("l4.") for f in k), sorted(k)))

@@ -55,8 +55,8 @@ class LoadBalancer(Element):
     def new_session(self, c: Balance, pkt: Packet, flow: Flow) -> Action:
         c.server = self.pool[self.turn.value % len(self.pool)]
         self.turn.value += 1
+        c.service = pkt.ip.dst
         if not self.direct:
-            c.service = pkt.ip.dst
             flow.reply_key(src=c.server, sport=pkt.l4.dport, dst=pkt.ip.src, dport=pkt.l4.sport)
         self.sessions += 1
         return PASS

@@ -70,5 +70,14 @@ def assert_same(module: mcc.Module, arrivals: Sequence[Arrival], *, bursts: Sequ
     for n in bursts:
         got = outcome(module, "c", arrivals, burst=n, **more)
         for part, value in wanted.items():
-            assert got[part] == value, f"{part} differs (burst {n})\n  reference: {value}\n  compiled:  {got[part]}"
+            assert got[part] == value, f"{part} differs (burst {n}): {difference(value, got[part])}"
     return wanted
+
+
+def difference(a: Any, b: Any) -> str:
+    """Where two outcomes part, for people."""
+    if isinstance(a, list) and isinstance(b, list):
+        for i, (x, y) in enumerate(itertools.zip_longest(a, b)):
+            if x != y:
+                return f"item {i}\n  reference: {x}\n  compiled:  {y}"
+    return f"\n  reference: {a}\n  compiled:  {b}"

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from mcc.run.capture import open_capture
+from mcc.run.capture import Record, open_capture
+from mcc.run.capture_file import pcap_bytes
 from mcc.version import VERSION
 from tests.unit.cli.conftest import Mcc
 
@@ -138,9 +139,24 @@ def test_duration_is_of_the_captures_time(mcc: Mcc, counter: Path, examples: Pat
     capture = examples / "captures" / "http.pcap"
     with open_capture(str(capture)) as c:
         times = [r.at for r in c.records()]
-    assert mcc("run", counter, capture, "--duration", 2, "-o", tmp_path / "o.pcap").code == 0
+    for limit in (2_000_000_000, times[100] - times[0]):
+        assert mcc("run", counter, capture, "--duration", limit / 1e9, "-o", tmp_path / "o.pcap").code == 0
+        with open_capture(str(tmp_path / "o.pcap")) as c:
+            assert [r.at for r in c.records()] == [t for t in times if t <= times[0] + limit]
+
+
+def test_captures_of_several_ports_meet_in_order_of_time(mcc: Mcc, tmp_path: Path) -> None:
+    chain = tmp_path / "meet.py"
+    chain.write_text("from mcc import Port, chain\n@chain\ndef meet():\n"
+                     '    yield Port("a") >> Port("out")\n    yield Port("b") >> Port("out")\n')
+    for name, times in (("a", [1, 4, 5, 9]), ("b", [2, 3, 5, 7])):
+        records = [Record(name.encode() * 60, 60, t * 1_000_000_000, 1) for t in times]
+        (tmp_path / f"{name}.pcap").write_bytes(pcap_bytes(records))
+    ports = [f"a=pcap:{tmp_path / 'a.pcap'}", f"b=pcap:{tmp_path / 'b.pcap'}", f"out=pcap:,{tmp_path / 'o.pcap'}"]
+    assert mcc("run", chain, *(word for p in ports for word in ("--port", p))).code == 0
     with open_capture(str(tmp_path / "o.pcap")) as c:
-        assert [r.at for r in c.records()] == [t for t in times if t <= times[0] + 2_000_000_000]
+        assert [(r.data[:1], r.at // 1_000_000_000) for r in c.records()] == [
+            (b"a", 1), (b"b", 2), (b"b", 3), (b"a", 4), (b"a", 5), (b"b", 5), (b"b", 7), (b"a", 9)]
 
 
 def test_a_damaged_capture_is_3(mcc: Mcc, counter: Path, examples: Path, tmp_path: Path) -> None:

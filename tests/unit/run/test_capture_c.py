@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 from mcc.diag import CaptureError
 from mcc.protocols.dissect import LINK_OF_DLT, OPAQUE, dissect
 from mcc.run.capture import Record, open_capture
+from tests.unit.run.conftest import enhanced, interface, old_packet, pcap, section, simple
 
 Tool = Callable[..., str]
 
@@ -58,8 +60,6 @@ def test_c_and_python_read_the_same_shared(capture_test: Tool, captures: list[Pa
 
 
 def test_made_files(capture_test: Tool, tmp_path: Path) -> None:
-    from tests.unit.run.conftest import enhanced, interface, old_packet, pcap, section, simple
-
     ng = section() + interface(resolution=0x80 | 10, offset=-3) + interface(linktype=113, resolution=12)
     ng += enhanced(b"x" * 33, 1 << 33) + old_packet(b"y" * 3, 10**15, number=1) + simple(b"z")
     ng += section(">") + interface(">", snaplen=2) + simple(b"ab", 9, ">")
@@ -119,6 +119,33 @@ def side_model(records: list[Record], tcp: int, udp: int, other: int) -> list[in
         began[key] = (sender, closed or bool(flags & 5), max(last, r.at))
         out.append(int(src != sender))
     return out
+
+
+def segment(src: int, dst: int, flags: int, sport: int = 5, dport: int = 80) -> bytes:
+    """An Ethernet frame with a TCP header from 10.0.0.SRC to 10.0.0.DST."""
+    ip = struct.pack(">BBHHHBBH", 0x45, 0, 40, 0, 0, 64, 6, 0) + bytes([10, 0, 0, src, 10, 0, 0, dst])
+    return bytes(12) + b"\x08\x00" + ip + struct.pack(">HHIIBBHHH", sport, dport, 0, 0, 0x50, flags, 0, 0, 0)
+
+
+SYN, ACK, FIN, SYNACK = 2, 16, 17, 18
+
+
+@pytest.mark.parametrize(("packets", "modes", "sides"), [
+    ([(0, segment(1, 2, SYN)), (1, segment(2, 1, SYNACK, 80, 5)), (2, segment(1, 2, ACK))], (2, 2, 1), "0 1 0"),
+    ([(0, segment(2, 1, ACK, 80, 5)), (1, segment(1, 2, ACK))], (2, 2, 1), "0 1"),
+    ([(0, segment(1, 2, SYN)), (1, segment(2, 1, SYN, 80, 5))], (2, 2, 1), "0 1"),          # both at once
+    ([(0, segment(1, 2, FIN)), (1, segment(2, 1, SYNACK, 80, 5)), (2, segment(2, 1, SYN, 80, 5)),
+      (3, segment(1, 2, ACK))], (2, 2, 1), "0 1 0 1"),                                      # a new one behind the FIN
+    ([(0, segment(1, 2, ACK)), (300, segment(2, 1, ACK, 80, 5)), (601, segment(2, 1, ACK, 80, 5))], (2, 2, 1), "0 1 0"),
+    ([(0, segment(1, 2, SYN)), (1, segment(2, 1, SYN, 9, 9))], (2, 2, 1), "0 0"),           # another conversation
+    ([(0, segment(1, 2, SYN)), (1, segment(2, 1, SYN, 9, 9))], (1, 2, 1), "0 1"),           # the same addresses
+    ([(0, segment(1, 2, SYN)), (1, segment(2, 1, SYNACK, 80, 5))], (0, 2, 1), "0 0")])      # no session
+def test_sides_by_hand(capture_test: Tool, tmp_path: Path, packets: list[tuple[int, bytes]], modes: tuple[int, int, int],
+                       sides: str) -> None:
+    path = tmp_path / "made.pcap"
+    path.write_bytes(pcap([(at * 10**9, data) for at, data in packets]))
+    assert capture_test("sides", path, *modes).split() == sides.split()
+    assert side_model(read(path)[0], *modes) == [int(n) for n in sides.split()]
 
 
 def test_sides_follow_who_began(capture_test: Tool, examples: Path, captures: list[Path]) -> None:

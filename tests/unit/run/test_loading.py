@@ -83,6 +83,13 @@ def test_an_edited_file_is_read_again(tmp_path: Path) -> None:
     assert load_chain(spec).graph().ports == ("lan", "dmz")
 
 
+def test_an_error_shows_the_line_as_it_is_now(tmp_path: Path) -> None:
+    spec = write(tmp_path, "box.py", "x = first_name\n")
+    assert "1 | x = first_name" in diagnostic(spec)
+    write(tmp_path, "box.py", "xyz = 1 + second_name\n")
+    assert "1 | xyz = 1 + second_name" in diagnostic(spec)
+
+
 def test_files_named_like_a_library_module_work(tmp_path: Path) -> None:
     assert load_chain(write(tmp_path, "json.py", HEAD + ONE.format("nat"))).name == "nat"
     import json

@@ -23,6 +23,7 @@ PAIR = Session(Ip.src, Ip.dst, bidirectional=True, timeout=60)
     ([Session(Net.src, Net.dst, Icmp.id, where=ICMP, bidirectional=True, timeout=0)], (NONE, NONE, ADDRESSES, 0)),
     ([Session(Ip.src, Ip.dst, Tcp.sport, Tcp.dport, where=TCP & (Tcp.dport == 80), bidirectional=True)],
      (PORTS, NONE, NONE, 300)),
+    ([Session(Ip.src, Ip.dst, Tcp.sport, Tcp.dport, where=IP, bidirectional=True)], (PORTS, PORTS, NONE, 300)),
     ([Session(Ip.src, Ip.dst)], (NONE, NONE, NONE, 0)),
     ([Session(Vlan.vid, where=VLAN)], (NONE, NONE, NONE, 0)),
 ])

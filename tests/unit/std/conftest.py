@@ -1,13 +1,8 @@
-"""Makes kit.py importable, and runs each test on both backends."""
+"""Runs each test of an element on both backends."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(params=["c", "python"])
