@@ -227,9 +227,12 @@ static inline void mcc_checksum_fill(struct mcc_packet *p)
 {
     if (p->layers & MCC_IP)
         mcc_checksum_write(p->data + p->l3 + 10, mcc_checksum_ip4(p->data + p->l3), false);
-    if (mcc_checksum_l4_cover(p) && !(p->layers & MCC_IP && mcc_checksum_is_none(p)))
-        mcc_checksum_write(p->data + mcc_checksum_l4_at(p), mcc_checksum_l4(p),
-                           p->layers & MCC_UDP);
+    uint32_t cover = mcc_checksum_l4_cover(p);
+    if (!cover || (p->layers & MCC_IP && mcc_checksum_is_none(p)))
+        return;
+    uint8_t *field = p->data + mcc_checksum_l4_at(p);
+    field[0] = field[1] = 0;
+    mcc_checksum_write(field, (uint16_t)~mcc_checksum_l4_sum(p, cover), p->layers & MCC_UDP);
 }
 
 #endif

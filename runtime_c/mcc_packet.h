@@ -64,7 +64,7 @@ struct mcc_packet {
     uint16_t headroom;    /* free bytes before data */
     uint16_t out_port;    /* index of the port it leaves by */
     uint32_t room;        /* capacity of the buffer from data on */
-    uint32_t cookie;      /* of the port that owns the buffer */
+    uint32_t cookie;      /* for whoever keeps the packet for a while */
     struct mcc_packet *next; /* borrowed by whoever queues the packet */
 };
 

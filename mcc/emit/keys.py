@@ -57,6 +57,10 @@ def _part_value(part: KeyPart, word: int) -> str:
         return "p->proto"
     if part.field == "in.port":
         return "p->in_port"
+    if part.field == "tags":
+        return "(p->vlans | (uint32_t)p->link << 4)"
+    if part.field == "walk":
+        return "walk"
     bit, width = _bits(part.field)
     if width <= 32:
         return _load(part.field, bit, width)

@@ -71,9 +71,7 @@ class _Printer:
                          for n in self.graph.nodes}
         numbers = {r: i for i, r in enumerate(self.reasons)}
         numbers |= {"drop": numbers.get("drop", 0)}
-        parks = {node: stage for node, port, stage in self.plans.emit_stages if port < 0}
-        self.scene = Scene(self.plans, self.codes, self.names, self.graph.ports, numbers, bidirectional, parks,
-                           self.structs)
+        self.scene = Scene(self.plans, self.codes, self.names, self.graph.ports, numbers, bidirectional, self.structs)
         view = self.view()
         text = self.env.get_template("module.c.j2").render(m=view)
         return Module(text, tuple(self.scene.sites), self.reasons, self.values(), self.names, self.structs, self.blobs)
@@ -85,7 +83,7 @@ class _Printer:
         out = {}
         for n in self.graph.elements:
             out[n.id] = c_name(n.name, taken | {"core", "talking", "pending", "packets", "walk", "site", "drops", "faults",
-                                                "expired", "next_timer", "box"})
+                                                "came", "ending", "way", "next_timer", "box"})
             taken.add(out[n.id])
         return out
 
@@ -131,14 +129,18 @@ class _Printer:
             "inner_stages": [s.id for s in self.plans.stages if s.id > 0],
             "stages": [self.stage_text(s, kinds) for s in reversed(self.plans.stages)],
             "stage0_kinds": [k for k in self.plans.kinds if k.stage == 0 and k.group < 0],
-            "emits": [{"code": f"NODE_{self.names[n]} << 8 | {p}", "name": f"{self.names[n]}[{p}]", "stage": s}
-                      for n, p, s in self.plans.emit_stages if p >= 0],
-            "parks": any(p < 0 for _, p, _ in self.plans.emit_stages),
-            "park_maps": [{"place": f"{self.names[n]}.{c_name(d.name)}"} for n, p, _ in self.plans.emit_stages if p < 0
+            "emits": [{"code": f"NODE_{self.names[e.node]} << 9 | {e.output << 1 | e.way}", "stage": e.stage,
+                       "name": f"{self.names[e.node]}[{e.output}]"} for e in self.plans.emits if e.output >= 0],
+            "parks": any(e.output < 0 for e in self.plans.emits),
+            "park_maps": [{"place": f"{self.names[n]}.{c_name(d.name)}"} for n in self.parkers()
                           for d in self.codes[n].state if isinstance(d, MapDecl)],
             "timers": [self.timer_view(n.id) for n in self.graph.elements if self.codes[n.id].handler("on_timer")],
             "places": [f"{self.names[v.node]}.{c_name(v.name)}" for v in self.values()],
         }
+
+    def parkers(self) -> list[int]:
+        """Elements that park packets, in node order."""
+        return sorted({e.node for e in self.plans.emits if e.output < 0})
 
     def timer_view(self, node: int) -> dict[str, Any]:
         elem = self.graph.nodes[node].elem
@@ -160,7 +162,7 @@ class _Printer:
                 init.append(f"failed |= mcc_ports_init({place}, {d.lo}, {d.hi}, config->core, config->cores);")
                 free.append(f"mcc_ports_free({place});")
             elif isinstance(d, MapDecl):
-                park = any(n == node and p < 0 for n, p, _ in self.plans.emit_stages)
+                park = node in self.parkers()
                 init.append(f"failed |= mcc_map_init({place}, {d.cap}, {round(d.timeout * 1e9)}u, {d.park_limit}, "
                             f"{d.park_total if park else 0}, config->seed + {100 + index});")
                 start = print_map_start(d, name, "config->start").splitlines()
@@ -193,6 +195,7 @@ class _Printer:
         view: dict[str, Any] = {
             "id": k.id, "words": k.words, "build": keys.build(k), "mirror": keys.mirror(k), "guard": keys.guard(k),
             "text": key_text(k), "layout": key_layout(k), "is_group": k.group >= 0, "reply": keys.reply_words(k),
+            "with_walk": k.with_walk,
         }
         if k.group >= 0:
             return view | self.group_view(k, view)

@@ -41,7 +41,6 @@ class Scene:
     ports: Sequence[str]
     reasons: Mapping[str, int]
     bidirectional: Mapping[int, bool]
-    park_stage: Mapping[int, int]
     structs: Mapping[StructType, str]
     sites: list[Site] = field(default_factory=list)
 
@@ -163,6 +162,8 @@ class _Body:
                 continue
             self.note_use(func, step.node)
             self.group(step.node, depth)
+            if len({e.way for e in scene.plans.emits if e.node == step.node}) > 1:
+                self.put(depth, f"box->way = {step.way};")
             self.put(depth, "verdict = " + call(scene, self.leaf, step.node, func, max(0, self.direction)) + ";")
             self.releases(step.node, func, depth)
             self.branch(step, path, depth)
@@ -186,11 +187,12 @@ class _Body:
 
     def releases(self, node: int, func: Func, depth: int) -> None:
         """Packets that a put has let go walk on from the element's input."""
-        stage = self.scene.park_stage.get(node)
-        if stage is None:
+        stages = [e for e in self.scene.plans.emits if e.node == node and e.output < 0]
+        if not stages:
             return
+        go = [f"stage{e.stage}_packet" for e in stages]
         for m in sorted({s.map for s in statements(func.body) if isinstance(s, MapPut)}):
-            self.put(depth, f"box_release(box, &box->{self.scene.names[node]}.{m}, stage{stage}_packet);")
+            self.put(depth, f"box_release(box, &box->{self.scene.names[node]}.{m}, {go[0]}, {go[-1]});")
 
     def branch(self, step: Step, path: tuple[int, ...], depth: int) -> None:
         name = self.scene.names[step.node]

@@ -76,7 +76,7 @@ class KeyKind:
     """A set of key fields; flows of one kind share a table and a pool.
 
     layers: bits of headers.LAYERS that a packet must have. `with_proto`, `with_port`: the key also holds the IP protocol,
-    the input port. `hash_first`: looked up before it is classified. `group`: the element whose groups it holds, -1: flows.
+    the input port; `with_tags`: tags and link; `with_walk`: the walk. `hash_first`: looked up before it is classified. `group`: the element whose groups it holds, -1: flows.
     """
 
     id: int
@@ -88,6 +88,8 @@ class KeyKind:
     with_port: bool
     hash_first: bool
     group: int = -1
+    with_tags: bool = False
+    with_walk: bool = False
 
     def part(self, field: str) -> KeyPart | None:
         return next((p for p in self.parts if p.field == field), None)
@@ -95,7 +97,8 @@ class KeyKind:
 
 @dataclass(frozen=True)
 class Leaf:
-    """One unified rule: packets from `port` that the classifier sends here walk `arc`.
+    """One unified rule: packets from `port` that the classifier sends here walk `arc`; `walk` is the number of the walk,
+    the same for its mirror.
 
     kind -1: no session. elements: session elements in walk order. mirror: what answers walk (bidirectional only), arriving
     by `far`. timeout in seconds, 0: none. groups: (node, kind id) of elements with coarser keys.
@@ -113,7 +116,7 @@ class Leaf:
     timeout: float = 0
     groups: tuple[tuple[int, int], ...] = ()
     tcp: bool = False
-    layers: frozenset[str] = frozenset()
+    walk: int = 0
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,17 @@ class Layout:
 
 
 @dataclass(frozen=True)
+class Emit:
+    """Packets that a handler of `node` makes while it walks `way` leave by `output` and enter `stage`; output -1: parked
+    packets that go on at the element's input."""
+
+    node: int
+    output: int
+    way: int
+    stage: int
+
+
+@dataclass(frozen=True)
 class Plans:
     """The middle end's whole result."""
 
@@ -162,5 +176,4 @@ class Plans:
     kinds: tuple[KeyKind, ...]
     leaves: tuple[Leaf, ...]
     layout: Layout
-    emit_stages: tuple[tuple[int, int, int], ...] = ()
-    """(node, output, stage) for packets that a handler makes; (node, -1, stage) for parked ones that go on."""
+    emits: tuple[Emit, ...] = ()

@@ -6,7 +6,7 @@ import inspect
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar, dataclass_transform, overload
+from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform, overload
 
 from mcc.diag import CompileError, Diagnostic, Span
 from mcc.lang.classes import Cls
@@ -79,6 +79,11 @@ class Element(Node):
     """
 
     __mcc_elem__: ElemType
+
+    if TYPE_CHECKING:
+
+        def __init__(self) -> None:
+            """For type checkers, of elements without parameters; `@element` makes the real one."""
 
     def setup(self) -> None:
         """Override to build tables and state."""
@@ -185,7 +190,7 @@ def element(c: Any = None, /, *, session: Session | None = None, cls: Cls | None
                      _collect_params(k), _collect_handlers(k), span)
         _check_declaration(t)
         k.__mcc_elem__ = t
-        k.__init__ = _make_init(t.params)  # type: ignore[misc]
+        k.__init__ = _make_init(t.params)  # type: ignore[method-assign]
         return k
     return wrap(c) if c is not None else wrap
 

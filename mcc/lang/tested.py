@@ -1,12 +1,11 @@
-"""Which header fields a class looks at, and the hash-first rule (docs/semantics.md 4)."""
+"""What a class looks at, and the hash-first rule (docs/semantics.md 4)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from mcc.lang.algebra import And, Cls, Header, Load, Need, Not, Or, Subject, Test
+from mcc.lang.algebra import And, Cls, Header, Load, Meta, Not, Or, Subject, Test
 from mcc.lang.session import l4_name
-from mcc.protocols.headers import LAYERS
 
 MIRROR = {"ip.src": "ip.dst", "ip6.src": "ip6.dst", "net.src": "net.dst", "l4.sport": "l4.dport", "eth.src": "eth.dst",
           "arp.spa": "arp.tpa", "arp.sha": "arp.tha"}
@@ -17,24 +16,29 @@ _KIND_OF_PACKET = frozenset({"eth.type", "ip.proto", "ip6.next", "ip.version", "
 _LOADS = {("l4", 0, 16): "l4.sport", ("l4", 16, 16): "l4.dport", ("l3", 96, 32): "ip.src", ("l3", 128, 32): "ip.dst",
           ("l3", 72, 8): "ip.proto", ("l3", 48, 8): "ip6.next", ("abs", 96, 16): "eth.type", ("abs", 0, 48): "eth.dst",
           ("abs", 48, 48): "eth.src", ("l3", 64, 128): "ip6.src", ("l3", 192, 128): "ip6.dst"}
-_NEVER_TOGETHER = ({"arp", "ip"}, {"arp", "ip6"}, {"arp", "net"}, {"arp", "tcp"}, {"arp", "udp"}, {"arp", "l4"},
-                   {"arp", "icmp"}, {"arp", "icmp6"}, {"ip", "ip6"}, {"ip", "icmp6"}, {"ip6", "icmp"},
-                   {"tcp", "udp"}, {"tcp", "icmp"}, {"tcp", "icmp6"}, {"udp", "icmp"}, {"udp", "icmp6"},
-                   {"l4", "icmp"}, {"l4", "icmp6"}, {"icmp", "icmp6"})
+NETWORK = frozenset({"ip", "ip6", "arp", "net"})
+TRANSPORT = frozenset({"tcp", "udp", "icmp", "icmp6", "l4"})
+_NEVER_TOGETHER = [{"arp", x} for x in NETWORK | TRANSPORT if x != "arp"] + [
+    {"ip", "ip6"}, {"ip", "icmp6"}, {"ip6", "icmp"}, {"tcp", "udp"}, {"tcp", "icmp"}, {"tcp", "icmp6"}, {"udp", "icmp"},
+    {"udp", "icmp6"}, {"l4", "icmp"}, {"l4", "icmp6"}, {"icmp", "icmp6"}]
+
+
+def subjects(c: Cls) -> Iterator[Subject]:
+    """Everything that a class tests."""
+    if isinstance(c, (And, Or)):
+        for p in c.parts:
+            yield from subjects(p)
+    elif isinstance(c, Not):
+        yield from subjects(c.part)
+    elif isinstance(c, Test):
+        yield c.subject
 
 
 def tested_fields(c: Cls) -> frozenset[str]:
-    """Keys of the fields whose values decide the class; which layers a packet has, how long it is and where it came
-    from do not count. A read that is no named field is "raw"."""
-    if isinstance(c, (And, Or)):
-        return frozenset().union(*(tested_fields(p) for p in c.parts))
-    if isinstance(c, Not):
-        return tested_fields(c.part)
-    if isinstance(c, Test):
-        key = _key(c.subject)
-        return frozenset({key}) if key and key not in _KIND_OF_PACKET else frozenset()
-    assert isinstance(c, Need) or not hasattr(c, "part")
-    return frozenset()
+    """Keys of the fields whose values decide the class; which layers a packet has and where it came from do not count. A
+    read that is no named field, or of the length, is "raw"."""
+    keys = {_key(s) for s in subjects(c)}
+    return frozenset(k for k in keys if k and k not in _KIND_OF_PACKET)
 
 
 def _key(s: Subject) -> str:
@@ -44,17 +48,48 @@ def _key(s: Subject) -> str:
         if s.base.startswith("x4@") or (s.base == "l3" and (s.bit, s.width) == (48, 16)):
             return ""  # the fragment rule
         return _LOADS.get((s.base, s.bit, s.width), "raw")
-    return ""
+    return "raw" if s.name == "wire" else ""
+
+
+def tested_layers(c: Cls) -> frozenset[str]:
+    """Layers whose presence the class depends on: names of LAYERS, "net", "l4"; "vlan" also for the number of tags."""
+    out: set[str] = set()
+    for s in subjects(c):
+        if isinstance(s, Header):
+            out.add(s.layer)
+        elif isinstance(s, Meta):
+            name = s.name.removeprefix("layer.")
+            out.add({"vlans": "vlan", "etype": "net", "link": "eth"}.get(name, name))
+        else:
+            key = _key(s)
+            out.add("l4" if key in ("ip.proto", "ip6.next", "") or s.base != "abs" and key.startswith("l4.")
+                    else "net" if s.base != "abs" else "")
+    return frozenset(out & (NETWORK | TRANSPORT | {"vlan", "eth"}))
+
+
+def tests_tags(classes: Iterable[Cls]) -> bool:
+    """Whether tags or the link header decide any of the classes: hash-first keys then hold both."""
+    return any(tested_layers(c) & {"vlan", "eth"} for c in classes)
 
 
 def is_hash_first(fields: Iterable[str], classes: Iterable[Cls]) -> bool:
-    """Whether the key's fields (src and dst exchanged count too) hold all that the classes test on packets that have the
-    key's layers. `fields` are resolved: ip.src or ip6.src, l4.sport."""
+    """Whether a key determines what the stage's classes say of the packets that have its layers.
+
+    `fields` are resolved: ip.src or ip6.src, l4.sport. They must hold all tested fields (src and dst exchanged count
+    too), and the layers that are tested must follow from the key's own: ports tell the transport layer, addresses the network
+    layer. Tags and link are added to such keys where they matter (`tests_tags`).
+    """
     known = {*fields}
     known |= {MIRROR.get(f, f) for f in known}
-    layers = {f.partition(".")[0] for f in known} & {*LAYERS, "l4"}
-    tested = {k for c in classes for k in tested_fields(c)}
-    return all(k in known for k in tested if _can_meet(k.partition(".")[0], layers))
+    layers = {f.partition(".")[0] for f in known} & (NETWORK | TRANSPORT | {"vlan"})
+    wanted = [c for c in classes]
+    tested = {k for c in wanted for k in tested_fields(c)}
+    if not all(k in known for k in tested if _can_meet(k.partition(".")[0], layers)):
+        return False
+    asked = {x for c in wanted for x in tested_layers(c)}
+    if asked & NETWORK and not layers & (NETWORK - {"net"}):
+        return False
+    return not asked & TRANSPORT or bool(layers & (TRANSPORT | {"arp"}))
 
 
 def _can_meet(layer: str, layers: set[str]) -> bool:

@@ -11,7 +11,7 @@ from mcc.ir.graph import Graph
 from mcc.ir.plan import Arc, KeyKind, KeyPart, steps
 from mcc.lang.classes import Cls
 from mcc.lang.session import Session, l4_name
-from mcc.lang.tested import is_hash_first
+from mcc.lang.tested import is_hash_first, tests_tags
 from mcc.protocols.headers import BY_KEY, FIELDS
 
 _ORDER = {f.key: i for i, f in enumerate(FIELDS)}
@@ -39,8 +39,9 @@ def width(field: str) -> int:
     raise KeyError(field)
 
 
-def pack(fields: Sequence[str], with_proto: bool, with_port: bool) -> tuple[tuple[KeyPart, ...], int]:
-    """Places for the fields in 32-bit words: wide ones first, narrow ones share words. -> parts, number of words."""
+def pack(fields: Sequence[str], more: Sequence[tuple[str, int]] = ()) -> tuple[tuple[KeyPart, ...], int]:
+    """Places for the fields, and `more` (name, width), in 32-bit words: wide ones first, narrow ones share words. -> parts,
+    number of words."""
     parts: list[KeyPart] = []
     word = 0
     for f in sorted(fields, key=lambda k: -width(k) if width(k) >= 32 else 0):
@@ -48,7 +49,7 @@ def pack(fields: Sequence[str], with_proto: bool, with_port: bool) -> tuple[tupl
             parts.append(KeyPart(f, word, 0, width(f)))
             word += (width(f) + 31) // 32
     small = [(f, width(f)) for f in fields if width(f) < 32]
-    small += [("proto", 8)] * with_proto + [("in.port", 8)] * with_port
+    small += more
     left = 0
     for f, w in small:
         if w > left:
@@ -73,10 +74,13 @@ def walk_sessions(graph: Graph, arc: Arc) -> tuple[int, ...]:
     return tuple(out)
 
 
-def make_kind(number: int, stage: int, fields: tuple[str, ...], with_port: bool, classes: Iterable[Cls],
+def make_kind(number: int, stage: int, fields: tuple[str, ...], with_port: bool, classes: Sequence[Cls],
               group: int = -1) -> KeyKind:
-    """One kind of key. Ports are told apart by protocol."""
+    """One kind of key. Ports are told apart by protocol, flows also by tags or by walk (docs/semantics.md 4)."""
     with_proto = any(f.startswith("l4.") for f in fields)
-    parts, words = pack(fields, with_proto, with_port)
     first = group < 0 and is_hash_first(fields, classes)
-    return KeyKind(number, stage, parts, words, key_layers(fields), with_proto, with_port, first, group)
+    tags = first and tests_tags(classes)
+    walk = group < 0 and not first
+    more = [("proto", 8)] * with_proto + [("in.port", 8)] * with_port + [("tags", 8)] * tags + [("walk", 16)] * walk
+    parts, words = pack(fields, more)
+    return KeyKind(number, stage, parts, words, key_layers(fields), with_proto, with_port, first, group, tags, walk)

@@ -13,11 +13,12 @@ from mcc.diag import Report
 from mcc.ir.classify import Fdd
 from mcc.ir.element import Code
 from mcc.ir.func import EmitArp, EmitCopy, Park
-from mcc.ir.graph import Graph, GraphNode
-from mcc.ir.plan import Arc, End, KeyKind, Leaf, Plans, Stage, Step, steps
+from mcc.ir.graph import Graph
+from mcc.ir.plan import Arc, Emit, End, KeyKind, Leaf, Plans, Stage, Step, steps
 from mcc.ir.walkers import expressions, statements
 from mcc.lang.algebra import Cls, has
 from mcc.lang.session import Session
+from mcc.lang.tested import is_hash_first
 from mcc.passes.fdd import Manager
 from mcc.passes.keys import key_layers, make_kind, session_fields, union, walk_sessions
 from mcc.passes.layout import lay_out
@@ -26,10 +27,11 @@ from mcc.passes.walk import Walker, element_class
 
 @dataclass(frozen=True)
 class Start:
-    """Where a stage begins: (node, output) pairs, one an entry; `port` -1 inside the chain. inp >= 0: at that input."""
+    """Where a stage begins: (node, output, way, port), one an entry; output -1: at the node's input; port -1: inside the
+    chain."""
 
     name: str
-    points: tuple[tuple[GraphNode, int, int], ...]
+    points: tuple[tuple[int, int, int, int], ...]
     session: Session | None = None
     builder: int = 0
 
@@ -50,46 +52,48 @@ class _Planner:
 
     def run(self) -> Plans:
         starts, emits = self.starts()
-        stage_of = {s.points[0][0].id: i for i, s in enumerate(starts)
-                    if s.points[0][0].kind == "classifier"}
+        kinds = {n.id: n.kind for n in self.graph.nodes}
+        stage_of = {(node, way): i for i, s in enumerate(starts) for node, _, way, port in s.points
+                    if port < 0 and kinds[node] == "classifier"}
         walker = Walker(self.graph, self.codes, self.manager, self.report, stage_of)
         stages = tuple(self.stage(i, s, walker) for i, s in enumerate(starts))
         layout = lay_out(self.leaves, self.codes)
         return Plans(stages, tuple(self.kinds), tuple(self.leaves), layout, emits)
 
-    def starts(self) -> tuple[list[Start], tuple[tuple[int, int, int], ...]]:
+    def starts(self) -> tuple[list[Start], tuple[Emit, ...]]:
         g = self.graph
-        out = [Start("ports", tuple((n, 0, n.port) for n in g.entries))]
+        out = [Start("ports", tuple((n.id, 0, n.way, n.port) for n in g.entries))]
         for n in g.nodes:
             if n.kind == "classifier":
-                out.append(Start(n.name, ((n, 0, -1),), n.session, n.builder))
-        emits: list[tuple[int, int, int]] = []
+                ways = sorted({e.way for e in g.edges if e.src == n.id}) or [0]
+                out += [Start(n.name, ((n.id, 0, way, -1),), n.session, n.builder) for way in ways]
+        emits: list[Emit] = []
         for n in g.elements:
+            ways = sorted({e.way for e in g.edges if e.dst == n.id})
             for port in sorted(emit_ports(self.codes[n.id])):
-                emits.append((n.id, port, len(out)))
-                name = f"{n.name}_parked" if port < 0 else f"{n.name}_out{port}"
-                out.append(Start(name, ((n, port, -1),)))
+                for way in ways:
+                    emits.append(Emit(n.id, port, way, len(out)))
+                    name = f"{n.name}, parked" if port < 0 else f"{n.name}[{port}]"
+                    out.append(Start(name, ((n.id, port, way, -1),)))
         return out, tuple(emits)
 
     def stage(self, number: int, start: Start, walker: Walker) -> Stage:
         """Diagrams first, then their leaves in order of first use, then the kinds of key that they need."""
         raw: list[tuple[int, Fdd]] = []
-        for node, out, port in start.points:
-            d = walker.arrive(node.id, 0, 0) if out < 0 else (
-                walker.entry(node) if node.kind in ("in", "classifier") else walker.output(node.id, out, 0))
-            if port >= 0:
-                d = self.manager.restrict(d, {"in.port": ((port, port),)})
-            raw.append((port, d))
-        classes = self.classes_in([d for _, d in raw])
+        for node, out, way, port in start.points:
+            d = walker.arrive(node, 0, way) if out < 0 else walker.output(node, out, way)
+            raw.append((port, self.manager.restrict(d, {"in.port": ((port, port),)} if port >= 0 else None)))
+        classes = self.classes_in(start)
         arcs = [a for _, d in raw for a in self.manager.leaves(d)]
-        grouped = self.grouped_elements([a for a in arcs if isinstance(a, Arc)], start)
+        grouped = self.grouped_elements([a for a in arcs if isinstance(a, Arc)], start, classes)
         made: dict[object, int] = {}
         diagrams = []
         for port, d in raw:
             split = self.manager.map_leaves_to(d, lambda arc: self.families(arc, start))
-            diagrams.append(self.manager.map_leaves(
-                split, lambda v, port=port: self.leaf(v, number, port, start, classes, grouped, made)))
-        self.add_mirrors(number, raw)
+            numbered = self.manager.map_leaves(
+                split, lambda v, port=port: self.leaf(v, number, port, start, classes, grouped, made))
+            diagrams.append(self.manager.restrict(numbered))
+        self.add_mirrors(number)
         kinds = tuple(k.id for k in self.kinds if k.stage == number)
         mine = tuple(leaf.id for leaf in self.leaves if leaf.stage == number)
         return Stage(number, start.name, tuple(p for p, _ in raw), tuple(diagrams), mine, kinds, start.builder)
@@ -112,14 +116,15 @@ class _Planner:
         return m.ite(m.from_class(has("ip")), m.leaf((arc, "ip")),
                      m.ite(m.from_class(has("ip6")), m.leaf((arc, "ip6")), m.leaf((arc, "none"))))
 
-    def grouped_elements(self, arcs: list[Arc], start: Start) -> frozenset[tuple[int, str]]:
-        """(node, family) of elements that somewhere have fewer fields than the walk's key."""
+    def grouped_elements(self, arcs: list[Arc], start: Start, classes: list[Cls]) -> frozenset[tuple[int, str]]:
+        """(node, family) of elements that somewhere have fewer fields than the walk's key, or a key that is class first."""
         out = set()
         for arc in arcs:
             for family in ("ip", "ip6", ""):
-                fields = set(union(self.sessions(arc, start), family))
+                key = union(self.sessions(arc, start), family)
+                first = is_hash_first(key, classes)
                 out |= {(n, family) for n in walk_sessions(self.graph, arc)
-                        if set(session_fields(self.session_of(n), family)) != fields
+                        if not first or set(session_fields(self.session_of(n), family)) != set(key)
                         or len(start.points) > 1 and not self.session_of(n).bidirectional}
         return frozenset(out)
 
@@ -144,11 +149,10 @@ class _Planner:
         groups = tuple((n, self.kind(stage, session_fields(self.session_of(n), fam), False, classes, group=n))
                        for n in elements if (n, fam) in grouped)
         bidirectional = any(s.bidirectional for s in sessions)
-        layers = key_layers(fields)
         timeouts = [s.timeout for s in sessions if s.timeout]
         self.leaves.append(Leaf(
             number, stage, port, arc, kind, elements, bidirectional, timeout=min(timeouts, default=0), groups=groups,
-            tcp=bidirectional and "l4" in layers, layers=layers))
+            tcp=bidirectional and "l4" in key_layers(fields)))
         return number
 
     def kind(self, stage: int, fields: tuple[str, ...], with_port: bool, classes: list[Cls],
@@ -160,31 +164,50 @@ class _Planner:
         self.kinds.append(new)
         return new.id
 
-    def classes_in(self, diagrams: list[Fdd]) -> list[Cls]:
-        """Every class that the stage's walks test: links and elements that they pass or might pass."""
+    def classes_in(self, start: Start) -> list[Cls]:
+        """Every class that the stage tests: of its links, and of the elements that they lead to."""
         g = self.graph
         out: list[Cls] = []
-        nodes: set[int] = set()
-        todo = [n for d in diagrams for a in self.manager.leaves(d) if isinstance(a, Arc) for n in steps(a.to)]
-        nodes |= {s.node for s in todo}
-        for e in g.edges:
-            if e.cls is not None:
-                out.append(e.cls)
-        for n in sorted(nodes):
-            for inp in range(len(self.codes[n].needs) or 1):
-                out.append(element_class(g.nodes[n], self.codes[n], inp))
+        seen: set[tuple[int, int, int]] = set()
+        todo: list[tuple[int, int, int]] = []
+
+        def links(node: int, port: int, way: int) -> None:
+            for e in g.links(node, port, way):
+                out.extend([e.cls] if e.cls is not None else [])
+                todo.append((e.dst, e.inp, e.way))
+
+        for node, port, way, _ in start.points:
+            if port < 0:
+                todo.append((node, 0, way))
+            else:
+                links(node, port, way)
+        while todo:
+            at = todo.pop()
+            elem = g.nodes[at[0]].elem
+            if at in seen or elem is None:
+                continue
+            seen.add(at)
+            out.append(element_class(g.nodes[at[0]], self.codes[at[0]], at[1]))
+            for k in range(elem.__mcc_elem__.ports[1]):
+                links(at[0], k, at[2])
         return out
 
-    def add_mirrors(self, stage: int, raw: list[tuple[int, Fdd]]) -> None:
-        """What answers walk: the elements of the walk backwards in a duplex, else the same walk."""
+    def add_mirrors(self, stage: int) -> None:
+        """What answers walk: the elements of the walk backwards in a duplex, else the same walk; and numbers of walks."""
+        walks: dict[Arc, int] = {}
         for i, leaf in enumerate(self.leaves):
-            if leaf.stage != stage or not leaf.bidirectional:
+            if leaf.stage != stage:
                 continue
-            far = self.graph.far[leaf.port] if leaf.port >= 0 else -1
-            if far < 0 or not self.ends_at(leaf.arc, far):
-                self.leaves[i] = replace(leaf, mirror=leaf.arc, far=leaf.port)
-            else:
-                self.leaves[i] = replace(leaf, mirror=self.mirror(leaf.arc, leaf.port), far=far)
+            if leaf.bidirectional:
+                far = self.graph.far[leaf.port] if leaf.port >= 0 else -1
+                if far < 0 or not self.ends_at(leaf.arc, far):
+                    leaf = replace(leaf, mirror=leaf.arc, far=leaf.port)
+                else:
+                    leaf = replace(leaf, mirror=self.mirror(leaf.arc, leaf.port), far=far)
+            number = walks.setdefault(_bare(leaf.arc), len(walks))
+            if leaf.mirror is not None:
+                walks.setdefault(_bare(leaf.mirror), number)
+            self.leaves[i] = replace(leaf, walk=number)
 
     def ends_at(self, arc: Arc, port: int) -> bool:
         plan = arc.to
@@ -204,6 +227,12 @@ class _Planner:
             others = tuple(Arc(a.hop, a.to) for a in s.outs[1:])
             back = Arc(0, Step(s.node, s.inp, 1 - s.way, (back, *others)))
         return back
+
+
+def _bare(arc: Arc) -> Arc:
+    """The walk without the numbers of its links."""
+    plan = arc.to
+    return Arc(0, plan if isinstance(plan, End) else replace(plan, outs=tuple(_bare(a) for a in plan.outs)))
 
 
 def emit_ports(code: Code) -> set[int]:

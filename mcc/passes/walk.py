@@ -49,27 +49,21 @@ def element_class(node: GraphNode, code: Code, inp: int) -> Cls:
 
 @dataclass
 class Walker:
-    """Builds the diagrams. `stage_of`: stage number of each classifier node."""
+    """Builds the diagrams. `stage_of`: stage number of each classifier node and way."""
 
     graph: Graph
     codes: Mapping[int, Code]
     manager: Manager
     report: Report
-    stage_of: Mapping[int, int]
+    stage_of: Mapping[tuple[int, int], int]
     _memo: dict[tuple[int, int, int], Fdd] = field(default_factory=dict)
     _tried: dict[GraphEdge, bool] = field(default_factory=dict)
-
-    def entry(self, node: GraphNode) -> Fdd:
-        """Packets that enter at an "in" node, or leave a classifier node."""
-        ways = {e.way for e in self.graph.edges if e.src == node.id} or {node.way}
-        return self.output(node.id, 0, node.way if node.kind == "in" else min(ways))
 
     def output(self, node: int, out: int, way: int) -> Fdd:
         """Packets that leave by output `out` of a node."""
         m = self.manager
         links = self.graph.links(node, out, way)
-        name = self.graph.nodes[node].name
-        result = m.leaf(Arc(0, End("drop", reason="unmatched" if links else f"unlinked:{name}")))
+        result = m.leaf(Arc(0, End("drop", reason="unmatched")))
         several = len(links) > 1
         for i in range(len(links) - 1, -1, -1):
             e = links[i]
@@ -95,7 +89,7 @@ class Walker:
         if n.kind == "drop":
             return m.leaf(Arc(0, End("drop", reason="drop")))
         if n.kind == "classifier":
-            return m.leaf(Arc(0, End("stage", self.stage_of[node])))
+            return m.leaf(Arc(0, End("stage", self.stage_of[node, way])))
         assert n.elem is not None
         t = n.elem.__mcc_elem__
         through = self.output(node, 0, way)

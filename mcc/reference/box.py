@@ -26,6 +26,8 @@ from mcc.reference.values import CLOSE, DROP, FAULT, PARKED, PASS, RESET
 from mcc.reference.walk import End, Plan, Step, Walker
 
 SECOND = 10**9
+CATCH_UP = 1024
+"""Calls of on_timer at one jump of the clock, at most one more."""
 
 
 @dataclass
@@ -204,7 +206,7 @@ class PythonBox:
     def _first(self, stage: Stage, p: PacketState) -> tuple[Flow, int] | None:
         """The packet's flow, if flows of its key are looked up before packets are classified."""
         fields = next((k for k in stage.first if all(p.has(layer) for layer in layers_of(k))), None)
-        return self.flows.find(stage, key_of(p, fields, stage.ports)) if fields is not None else None
+        return self.flows.find(stage, key_of(p, fields, stage.ports, _tags(stage, p))) if fields is not None else None
 
     def _classified(self, stage: Stage, plan: Plan, turn: Turn) -> None:
         p, fam = turn.packet, family(turn.packet)
@@ -216,17 +218,18 @@ class PythonBox:
         if not sessions or not all(p.has(layer) for layer in layers_of(fields)):
             self._walk(plan, turn)
             return
-        key = key_of(p, fields, stage.ports)
+        two = any(s.bidirectional for s in sessions)
+        back = self.walker.mirror(plan, p.in_port) if two and stage.number == 0 else None
+        walk = _tags(stage, p) if fields in stage.first else frozenset({plan, back if back is not None else plan})
+        key = key_of(p, fields, stage.ports, walk)
         found = self.flows.find(stage, key)
         if found is not None:
             turn.flow, turn.direction = found
             self._session_packet(turn)
             return
-        two = any(s.bidirectional for s in sessions)
         waits = [s.timeout for s in sessions if s.timeout]
         ways = [Way(key, plan), Way(key, plan)][:1 + two]
         far = p.in_port
-        back = self.walker.mirror(plan, p.in_port) if two and stage.number == 0 else None
         if back is not None:
             far, ways[1].plan = self.graph.far[p.in_port], back
         flow = Flow(0, stage, elements, ways, two, two and any(f.startswith("l4.") for f in fields),
@@ -299,10 +302,11 @@ class PythonBox:
         """One element handles the packet; a verdict below 0 has been dealt with."""
         r, p = self.runners[step.node], turn.packet
         role = next((x for x in ("process_packet", "process_batch") if r.has(x, step.inp)), "")
+        if role or (step.inp == 0 and r.elem.session is not None):
+            self._visits[step.node].packets += 1
+            self._visits[step.node].bytes += turn.entry_bytes
         if not role:
             return PASS
-        self._visits[step.node].packets += 1
-        self._visits[step.node].bytes += turn.entry_bytes
         verdict = self._handle(step, role, turn)
         self._drain(step.node, step)
         if verdict >= 0:
@@ -367,6 +371,10 @@ class PythonBox:
 
     def _time(self, to: int) -> None:
         """Run what is due up to and including `to`, in order of time: ends of flows, parked packets, on_timer."""
+        for node, when in self._timers.items():
+            every = round(self.runners[node].elem.every * SECOND)
+            if to > when and (to - when) // every > CATCH_UP:
+                self._timers[node] += ((to - when) // every - CATCH_UP) * every
         while True:
             parked = [t for r in self.runners.values() for m in r.maps() if (t := m.next_expiry()) is not None]
             flows = self.flows.next_due()
@@ -400,3 +408,8 @@ class PythonBox:
     def _log_group(self, node: int, group: Session) -> None:
         two = self.walker.session(node).bidirectional
         self._records.append(records.group(group, self.runners[node].name, two))
+
+
+def _tags(stage: Stage, p: PacketState) -> Any:
+    """What hash-first keys hold beside their fields."""
+    return (p.found.vlans, p.link) if stage.tags else None

@@ -34,11 +34,13 @@ def layers_of(fields: Iterable[str]) -> set[str]:
 
 @dataclass(frozen=True)
 class Key:
-    """Values by field, sorted; `proto`: of ports, else 0; `port`: by which the packet came, -1: it does not count."""
+    """Values by field, sorted; `proto`: of ports, else 0; `port`: by which the packet came, -1: it does not count.
+    `beside`: tags and link, or the walk, where they are a part of the key."""
 
     values: tuple[tuple[str, int], ...]
     proto: int
     port: int
+    beside: Any = None
 
     @property
     def fields(self) -> frozenset[str]:
@@ -79,11 +81,11 @@ def _place(field: str) -> str:
             "l4.dport": "dport"}.get(field, "")
 
 
-def key_of(p: PacketState, fields: frozenset[str], with_port: bool) -> Key:
+def key_of(p: PacketState, fields: frozenset[str], with_port: bool, beside: Any = None) -> Key:
     """The key of a packet that has the fields' layers."""
     values = tuple(sorted((f, _value(p, f)) for f in fields))
     proto = p.found.proto if any(f.startswith("l4.") for f in fields) else 0
-    return Key(values, proto, p.in_port if with_port else -1)
+    return Key(values, proto, p.in_port if with_port else -1, beside)
 
 
 def _value(p: PacketState, field: str) -> int:

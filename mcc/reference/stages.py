@@ -9,7 +9,7 @@ from itertools import product
 from mcc.lang.algebra import And, Cls, Meta, Test
 from mcc.lang.chain import declared_class
 from mcc.lang.session import Session
-from mcc.lang.tested import is_hash_first
+from mcc.lang.tested import is_hash_first, tests_tags
 from mcc.reference.keys import fields_of
 from mcc.reference.walk import Walker, session_layers
 
@@ -25,7 +25,7 @@ _OVER = {"icmp": "ip", "icmp6": "ip6"}
 class Stage:
     """One classification. `starts`: where packets enter; `session`: of a FlowClassifier; `ports`: whether the port by
     which a packet came in is part of its keys; `first`: keys that are looked up before packets are classified, those
-    with most fields first."""
+    with most fields first; `tags`: whether they hold tags and link."""
 
     number: int
     starts: tuple[Start, ...]
@@ -34,6 +34,7 @@ class Stage:
     classes: list[Cls]
     grouped: frozenset[tuple[int, str]]
     first: tuple[frozenset[str], ...] = ()
+    tags: bool = False
 
 
 def make_stage(walker: Walker, number: int, starts: tuple[Start, ...], session: Session | None) -> Stage:
@@ -45,7 +46,6 @@ def make_stage(walker: Walker, number: int, starts: tuple[Start, ...], session: 
         more, both = inside.output(node, out, way) if out >= 0 else inside.arrive(node, -1 - out, way)
         nodes |= more
         pairs |= both
-    grouped = _grouped(walker, nodes, pairs, len(starts) > 1, session)
     classes = walker.classes(nodes)
     possible = _Possible(walker)
     walks = [w for node, out, way in starts
@@ -55,7 +55,11 @@ def make_stage(walker: Walker, number: int, starts: tuple[Start, ...], session: 
             and not any(f.startswith("net.") for f in k)}
     first = sorted((k for k in keys if is_hash_first(k, classes)),
                    key=lambda k: (-len(k) - any(f.startswith("l4.") for f in k), sorted(k)))
-    return Stage(number, starts, len(starts) > 1, session, classes, grouped, tuple(first))
+    grouped = _grouped(walker, nodes, pairs, len(starts) > 1, session)
+    grouped |= {(n, fam) for n in nodes for w in walks for fam in ("ip", "ip6", "")
+                if walker.runners[n].elem.session in w
+                and not is_hash_first(fields_of([*w, *always], fam), classes)}
+    return Stage(number, starts, len(starts) > 1, session, classes, grouped, tuple(first), tests_tags(classes))
 
 
 Sessions = frozenset[Session]

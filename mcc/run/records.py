@@ -121,7 +121,7 @@ class Records:
     def _named(self, field: str, value: int) -> dict[str, Any]:
         if field == "proto":
             return {"proto": _PROTO.get(value, value)}
-        if field == "in.port":
+        if field in ("in.port", "tags", "walk"):
             return {}
         name = _SHORT.get(field, field)
         if field in ("ip.src", "ip.dst"):

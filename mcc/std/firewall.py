@@ -1,7 +1,7 @@
 """A firewall: ordered rules in the class language, compiled into the chain's one classifier.
 
     Firewall([(cls("tcp dst port 22"), "drop"), (TCP, "pass")])
-        =>  Track.. >> rule1_drop >> rule2_pass >> default_drop >> accepted
+        =>  Track.. >> rule1_drop >> rule2_pass >> default_drop >> decided
 
 Each rule is an element whose class is its own without those before it, so a packet meets one of them, and costs the
 same with one rule as with a thousand. The last element drops what is in none of them: packets that end before a byte
@@ -99,13 +99,13 @@ class DropRule(Element):
 
 
 @element(others="drop")
-class Accepted(Element):
-    """The end of the rules: lets through what one of them lets pass, and nothing else."""
+class Decided(Element):
+    """The end of the rules, or their beginning on the way back: drops what is in none of them."""
 
-    accepted: Cls
+    rules: Cls
 
     def setup(self) -> None:
-        set_class(self, self.accepted, "accepted")
+        set_class(self, self.rules, "decided")
 
     def process_packet(self, pkt: Packet) -> Action:
         return PASS
@@ -115,9 +115,9 @@ def Firewall(rules: Sequence[Rule], default: str = "drop", stateful: bool = True
     """The path of a firewall, for a duplex or the middle of a one-way path. The first rule that holds decides.
 
     rules: (class, "pass" or "drop"); default: for packets that no rule matches. Rules are elements named rule1_pass,
-    rule2_drop, ..., default_drop, accepted: their "packets" in --stats are the rules' counters (answers count for the
+    rule2_drop, ..., default_drop: their "packets" in --stats are the rules' counters (answers count for the
     rule that let the first packet in), and drops are counted as `drop:rule2_drop`. Packets too short to decide about
-    are dropped, counted as `others:accepted`.
+    are dropped, counted as `others:decided`.
     stateful: later packets and answers of a TCP, UDP or ICMP echo session that a rule let in pass. For this the rules
     may test addresses, ports, protocols and the port by which packets came in, because every packet of a session is
     looked up by these; with other tests (flags, lengths) each packet is classified, and answers need their own rule.
@@ -130,13 +130,15 @@ def Firewall(rules: Sequence[Rule], default: str = "drop", stateful: bool = True
     line: list[Element] = []
     before: Cls = NONE
     accepted: Cls = NONE
+    decided: Cls = NONE
     for i, (cls, action) in enumerate((*rules, (ANY, default)), start=1):
         mine = cls & ~before
         name = f"rule{i}_{action}" if i <= len(rules) else f"default_{action}"
         line.append((PassRule if action == "pass" else DropRule)(mine, name))
         accepted = accepted | mine if action == "pass" else accepted
+        decided = decided | mine
         before = before | cls
-    line.append(Accepted(accepted))
+    line.append(Decided(decided))
     if stateful:
         line = [TrackConnections(accepted), TrackPings(accepted), *line]
     path = Path(line[0])

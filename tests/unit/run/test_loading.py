@@ -90,6 +90,16 @@ def test_an_error_shows_the_line_as_it_is_now(tmp_path: Path) -> None:
     assert "1 | xyz = 1 + second_name" in diagnostic(spec)
 
 
+def test_a_wrong_declaration_is_found_where_it_is_now(tmp_path: Path) -> None:
+    """mcc.lang looks the class up in the lines of the file, which may have been read before."""
+    head = "from mcc import Element, Packet, PASS, element\n"
+    declared = "@element(every={0})\nclass Here(Element):\n    def {1}(self):\n        return PASS\n"
+    spec = write(tmp_path, "box.py", head + declared.format(0, "nothing"))
+    assert f"{spec}:3:7: error: Here has no handler" in diagnostic(spec)
+    write(tmp_path, "box.py", "# moved\n\n\n" + head + declared.format(0, "on_timer"))
+    assert f"{spec}:6:7: error: Here has on_timer, but no every=" in diagnostic(spec)
+
+
 def test_files_named_like_a_library_module_work(tmp_path: Path) -> None:
     assert load_chain(write(tmp_path, "json.py", HEAD + ONE.format("nat"))).name == "nat"
     import json

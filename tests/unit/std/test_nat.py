@@ -12,7 +12,7 @@ from mcc import TCP as TCP_CLASS
 from mcc import UDP as UDP_CLASS
 from mcc import ip4
 from mcc.std import NAT, Filter, NATIcmp
-from tests.unit.std.kit import (CLIENT, PUBLIC, SERVER, Boxes, arp, between, eth, one, ping, survive, tcp, tcp6, udp)
+from tests.unit.std.kit import CLIENT, PUBLIC, SERVER, Boxes, arp, between, eth, one, ping, survive, tcp, tcp6, udp
 
 OTHER = "10.0.0.6"
 
