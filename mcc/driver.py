@@ -18,6 +18,7 @@ from mcc.ir.graph import Graph
 from mcc.ir.plan import Plans
 from mcc.ir.text import code_text
 from mcc.lang.chain import Chain
+from mcc.passes.batches import batched_walks, ring_size
 from mcc.passes.check import check_chain
 from mcc.passes.fold import fold
 from mcc.passes.lower import lower
@@ -57,7 +58,9 @@ class Compiled:
     def module(self) -> Module:
         return print_module(self.graph, self.lowered, self.plans, str(TEMPLATES), version=VERSION,
                             source=self.graph.span.file.rpartition("/")[2], lines=self.options.lines,
-                            leaf_text=lambda leaf: leaf_text(leaf, self.graph, self.plans))
+                            leaf_text=lambda leaf: leaf_text(leaf, self.graph, self.plans),
+                            batched=batched_walks(self.plans, self.codes),
+                            ring=ring_size(self.plans, self.codes, self.plans.stages[0].builder))
 
     @property
     def c_source(self) -> str:

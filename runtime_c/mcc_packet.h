@@ -60,6 +60,7 @@ struct mcc_packet {
     uint32_t l4_delta;    /* the same for TCP, UDP, ICMP */
     uint32_t next_hop;    /* IPv4 address to resolve, host order; 0: the destination */
     uint32_t ip_end;      /* offset of the first byte behind the IP packet (padding follows), <= len */
+    uint32_t order;       /* place in its burst, where batches change the order */
     uint32_t entry_len;   /* `len` when it entered the stage, for counters */
     uint16_t headroom;    /* free bytes before data */
     uint16_t out_port;    /* index of the port it leaves by */

@@ -61,6 +61,8 @@ class _Printer:
     lines: str
     leaf_text: Callable[[Leaf], str]
     env: jinja2.Environment
+    batched: frozenset[tuple[int, int]]
+    ring: int
     blobs: dict[str, bytes] = field(default_factory=dict)
 
     def run(self) -> Module:
@@ -119,6 +121,9 @@ class _Printer:
             if leaf.bidirectional:
                 walk_texts.append(walks.walk_function(self.scene, leaf, 1))
             walk_texts += [walks.new_function(self.scene, leaf), walks.release_function(self.scene, leaf)]
+        batches = sorted(self.batched)
+        for number, d in batches:
+            walk_texts.append(walks.batch_function(self.scene, self.plans.leaves[number], d))
         first = print_accessors(self.codes.values())
         return {
             "name": self.graph.name, "version": self.version, "source": self.source, "about": self.about,
@@ -131,6 +136,9 @@ class _Printer:
             "stage0_kinds": [k for k in self.plans.kinds if k.stage == 0 and k.group < 0],
             "emits": [{"code": f"NODE_{self.names[e.node]} << 9 | {e.output << 1 | e.way}", "stage": e.stage,
                        "name": f"{self.names[e.node]}[{e.output}]"} for e in self.plans.emits if e.output >= 0],
+            "batches": [{"walk": 1 + 2 * n + d, "kind": self.plans.leaves[n].kind,
+                         "name": walks.walk_name(self.plans.leaves[n], d) + "_batch"} for n, d in batches],
+            "ring": self.ring,
             "parks": any(e.output < 0 for e in self.plans.emits),
             "park_maps": [{"place": f"{self.names[n]}.{c_name(d.name)}"} for n in self.parkers()
                           for d in self.codes[n].state if isinstance(d, MapDecl)],
@@ -234,9 +242,8 @@ class _Printer:
 
         d, d_asserts = members(self.slots(leaf, "dir"), self.member_type)
         c, c_asserts = members(self.slots(leaf, "conn"), self.member_type)
-        numbers = [{"number": 1 + 2 * leaf.id, "name": walks.walk_name(leaf, 0)}]
-        if leaf.bidirectional:
-            numbers.append({"number": 2 + 2 * leaf.id, "name": walks.walk_name(leaf, 1)})
+        numbers = [{"number": 1 + 2 * leaf.id + d, "name": walks.walk_name(leaf, d),
+                    "batched": (leaf.id, d) in self.batched} for d in range(1 + leaf.bidirectional)]
         return {"id": leaf.id, "text": self.leaf_text(leaf), "dir": d, "dir_asserts": d_asserts, "conn": c,
                 "conn_asserts": c_asserts, "two_way": leaf.bidirectional, "walks": numbers,
                 "far": f"PORT_{self.graph.ports[leaf.far]}" if leaf.far >= 0 else "p->in_port",
@@ -294,11 +301,13 @@ def key_layout(k: KeyKind) -> str:
 
 
 def print_module(graph: Graph, codes: Mapping[int, Code], plans: Plans, templates: str, *, version: str, source: str,
-                 about: tuple[str, ...] = (), lines: str = "c", leaf_text: Callable[[Leaf], str]) -> Module:
-    """The C of the chain. `templates`: folder of the jinja2 templates; `lines`: "c" or "python" (#line)."""
+                 about: tuple[str, ...] = (), lines: str = "c", leaf_text: Callable[[Leaf], str],
+                 batched: frozenset[tuple[int, int]] = frozenset(), ring: int = 1) -> Module:
+    """The C of the chain. `templates`: folder of the jinja2 templates; `lines`: "c" or "python" (#line); `batched`: walks that
+    are handled in batches; `ring`: batches open at once."""
     env = jinja2.Environment(loader=jinja2.FileSystemLoader(templates), undefined=jinja2.StrictUndefined,
                              trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False)
-    return _Printer(graph, codes, plans, version, source, about, lines, leaf_text, env).run()
+    return _Printer(graph, codes, plans, version, source, about, lines, leaf_text, env, batched, ring).run()
 
 
 __all__ = ["CORE_REASONS", "Module", "Value", "print_module", "signature", "steps"]

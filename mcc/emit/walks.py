@@ -120,6 +120,47 @@ def walk_name(leaf: Leaf, direction: int) -> str:
     return f"leaf{leaf.id}_{'to_server' if direction == 0 else 'to_client'}"
 
 
+def batch_function(scene: Scene, leaf: Leaf, direction: int) -> str:
+    """The same walk for a batch of packets of one session, element by element (mcc.passes.batches)."""
+    arc = leaf.arc if direction <= 0 else leaf.mirror
+    assert arc is not None
+    walk, path, plan = 1 + 2 * leaf.id + direction, (), arc.to
+    lines: list[str] = []
+    view = False
+    while isinstance(plan, Step):
+        code, name = scene.codes[plan.node], scene.names[plan.node]
+        site = next(i for i, s in enumerate(scene.sites) if (s.walk, s.path, s.node, s.arm) == (walk, path, plan.node, -1)) \
+            if code.handler("process_packet", plan.inp) or code.handler("process_batch", plan.inp) else -1
+        for role in ("process_packet", "process_batch"):
+            func = code.handler(role, plan.inp)
+            if func is None:
+                continue
+            view |= "flow" in signature(func)
+            one = call(scene, leaf, plan.node, func, direction)
+            stop = f"box_stop(box, p, verdict, NODE_{name}, {site});"
+            if role == "process_batch":
+                lines += [f"verdict = {one.replace('&p, 1', 'batch, n')};",
+                          "for (uint32_t i = 0; verdict != MCC_PASS && i < n; i++) {",
+                          INDENT + "struct mcc_packet *p = batch[i];", INDENT + stop, "}",
+                          "if (verdict != MCC_PASS)", INDENT + "return;"]
+            else:
+                lines += ["kept = 0;", "for (uint32_t i = 0; i < n; i++) {", INDENT + "struct mcc_packet *p = batch[i];",
+                          INDENT + f"verdict = {one};", INDENT + "if (verdict == MCC_PASS)",
+                          INDENT * 2 + "batch[kept++] = p;", INDENT + "else", INDENT * 2 + stop, "}", "n = kept;",
+                          "if (n == 0)", INDENT + "return;"]
+        path, plan = (*path, 0), plan.outs[0].to
+    end = f"mcc_core_out(&box->core, batch[i], PORT_{scene.ports[plan.index]});" if plan.kind == "port" else \
+        f"mcc_core_drop(&box->core, batch[i], {scene.reasons[plan.reason]}); /* {plan.reason} */"
+    lines += ["for (uint32_t i = 0; i < n; i++)", INDENT + end]
+    setup = ["int verdict;", "uint32_t kept;", "(void)verdict, (void)kept, (void)flow, (void)id;"]
+    if view:
+        setup.insert(0, f"const struct mcc_flow view = {{.id = MCC_FLOW_ID({leaf.kind}, id), "
+                        f".to_server = {'true' if direction == 0 else 'false'}}};")
+    return "\n".join([f"static void {walk_name(leaf, direction)}_batch(struct mcc_box *box, struct flow{leaf.kind} *flow, "
+                      "uint32_t id, struct mcc_packet **batch, uint32_t n)", "{",
+                      *(INDENT + x for x in setup), *(INDENT + x for x in lines), "}"])
+
+
 @dataclass
 class _Body:
     scene: Scene
