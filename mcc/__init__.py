@@ -55,11 +55,12 @@ from mcc.lang.packet import (
     emit,
     to,
 )
+from mcc.lang.sent import Sent
 from mcc.lang.session import TCP4, UDP4, IPPair, PerVLAN, Session
 from mcc.lang.state import Counter, HashMap, Live, PerCore, Ports, Table
 from mcc.lang.types import Addr4, Addr6, Array, Below, IndexOf, Len, Mac, i32, i64, struct, u8, u16, u32, u64, u128
 from mcc.lang.values import ip4, ip6, mac
-from mcc.run.box import Box, Sent
+from mcc.run.box import Box
 from mcc.version import VERSION as __version__
 
 __all__ = [

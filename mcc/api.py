@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mcc.driver import Compiled, Options, compile_any, compile_chain
+from mcc.emit.lines import Mode
 from mcc.ir.graph import Graph
 from mcc.run.box import LINKS, NS, Box
 from mcc.run.loading import load_chain
@@ -88,7 +89,7 @@ class _Opened:
 
 
 def build(what: Any, *, target: str = "native", sanitize: bool = False, strict: bool = False,
-          lines: str = "c", out: str | Path | None = None) -> Module:
+          lines: Mode = "c", out: str | Path | None = None) -> Module:
     """Compile a chain: a path ("file.py" or "file.py:name"), a chain object, or a graph.
 
     Raises CompileError with every error of the chain.

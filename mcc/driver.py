@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mcc.diag import NOWHERE, CompileError, Report
+from mcc.emit.lines import Mode
 from mcc.emit.module import Module, print_module
 from mcc.frontend import compile_instance
 from mcc.ir.element import Code
 from mcc.ir.graph import Graph
+from mcc.ir.graphtext import print_graph, print_plans
 from mcc.ir.plan import Plans
 from mcc.ir.text import code_text
 from mcc.lang.chain import Chain
@@ -25,7 +27,6 @@ from mcc.passes.lower import lower
 from mcc.passes.rules import leaf_text
 from mcc.passes.stages import plan_stages
 from mcc.paths import TEMPLATES
-from mcc.ir.graphtext import print_graph, print_plans
 from mcc.version import VERSION
 
 STAGES = ("parsed", "typed", "graph", "lowered", "c")
@@ -35,7 +36,7 @@ STAGES = ("parsed", "typed", "graph", "lowered", "c")
 class Options:
     """lines: comments with the Python source ("c"), or #line ("python"). strict: guards are errors."""
 
-    lines: str = "c"
+    lines: Mode = "c"
     strict: bool = False
 
 

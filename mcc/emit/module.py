@@ -11,14 +11,17 @@ import jinja2
 from mcc.emit import keys, walks
 from mcc.emit.accessors import print_accessors
 from mcc.emit.classifier import print_classifier
-from mcc.emit.handlers import print_element, signature
+from mcc.emit.handlers import print_element
+from mcc.emit.layouts import members
+from mcc.emit.lines import Mode
 from mcc.emit.names import Names, c_name
 from mcc.emit.structs import print_map_start, print_state, print_state_init, print_struct
+from mcc.emit.tables import incbin
 from mcc.emit.walks import Scene, Site
 from mcc.ir.element import Code, CounterDecl, LiveDecl, MapDecl, PerCoreDecl, PortsDecl
 from mcc.ir.func import StructType
 from mcc.ir.graph import Graph
-from mcc.ir.plan import End, KeyKind, Leaf, Plans, Stage, Step, steps
+from mcc.ir.plan import End, KeyKind, Leaf, Plans, Stage, Step
 
 CORE_REASONS = ("no_buffer", "out_full", "no_session", "checksum", "parked_long", "unlinked")
 """Drop reasons of every chain, in the order of enum mcc_reason."""
@@ -58,7 +61,7 @@ class _Printer:
     version: str
     source: str
     about: tuple[str, ...]
-    lines: str
+    lines: Mode
     leaf_text: Callable[[Leaf], str]
     env: jinja2.Environment
     batched: frozenset[tuple[int, int]]
@@ -180,8 +183,6 @@ class _Printer:
                 "init": _indented(init), "free": _indented(free), "code": print_element(code, names, self.lines).rstrip()}
 
     def blob(self, name: str, data: bytes) -> str:
-        from mcc.emit.tables import incbin
-
         self.blobs[name] = data
         return incbin(name, f"{name}.bin")
 
@@ -215,15 +216,8 @@ class _Printer:
             "two_way_leaf": " || ".join(f"leaf == {leaf.id}" for leaf in leaves if leaf.bidirectional) or "false",
         }
         view["declarations"] = self.env.get_template("flows.c.j2").render(k=view)
-        alerts = any(self.uses_alert(c) for c in self.codes.values())
-        view["life"] = self.env.get_template("flows_life.c.j2").render(k=view, alerts=alerts or True)
+        view["life"] = self.env.get_template("flows_life.c.j2").render(k=view)
         return view
-
-    def uses_alert(self, code: Code) -> bool:
-        from mcc.ir.func import Alert
-        from mcc.ir.walkers import statements
-
-        return any(isinstance(s, Alert) for h in code.handlers for s in statements(h.func.body))
 
     def group_view(self, k: KeyKind, view: dict[str, Any]) -> dict[str, Any]:
         code = self.codes[k.group]
@@ -238,8 +232,6 @@ class _Printer:
         return out
 
     def leaf_view(self, leaf: Leaf) -> dict[str, Any]:
-        from mcc.emit.layouts import members
-
         d, d_asserts = members(self.slots(leaf, "dir"), self.member_type)
         c, c_asserts = members(self.slots(leaf, "conn"), self.member_type)
         numbers = [{"number": 1 + 2 * leaf.id + d, "name": walks.walk_name(leaf, d),
@@ -301,7 +293,7 @@ def key_layout(k: KeyKind) -> str:
 
 
 def print_module(graph: Graph, codes: Mapping[int, Code], plans: Plans, templates: str, *, version: str, source: str,
-                 about: tuple[str, ...] = (), lines: str = "c", leaf_text: Callable[[Leaf], str],
+                 about: tuple[str, ...] = (), lines: Mode = "c", leaf_text: Callable[[Leaf], str],
                  batched: frozenset[tuple[int, int]] = frozenset(), ring: int = 1) -> Module:
     """The C of the chain. `templates`: folder of the jinja2 templates; `lines`: "c" or "python" (#line); `batched`: walks that
     are handled in batches; `ring`: batches open at once."""
@@ -310,4 +302,4 @@ def print_module(graph: Graph, codes: Mapping[int, Code], plans: Plans, template
     return _Printer(graph, codes, plans, version, source, about, lines, leaf_text, env, batched, ring).run()
 
 
-__all__ = ["CORE_REASONS", "Module", "Value", "print_module", "signature", "steps"]
+__all__ = ["CORE_REASONS", "Module", "Value", "print_module"]

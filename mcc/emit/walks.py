@@ -124,7 +124,8 @@ def batch_function(scene: Scene, leaf: Leaf, direction: int) -> str:
     """The same walk for a batch of packets of one session, element by element (mcc.passes.batches)."""
     arc = leaf.arc if direction <= 0 else leaf.mirror
     assert arc is not None
-    walk, path, plan = 1 + 2 * leaf.id + direction, (), arc.to
+    walk, plan = 1 + 2 * leaf.id + direction, arc.to
+    path: tuple[int, ...] = ()
     lines: list[str] = []
     view = False
     while isinstance(plan, Step):

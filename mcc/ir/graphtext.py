@@ -36,10 +36,10 @@ def print_plans(g: Graph, plans: Plans) -> str:
                 out.append(f"    (answers {arc_text(g, leaf.mirror)})")
             out[-1] += ")"
         for k in s.kinds:
-            kind = plans.kinds[k]
-            parts = " ".join(f"(part {p.field} {p.word} {p.shift} {p.width})" for p in kind.parts)
-            what = f"groups of {g.nodes[kind.group].name}" if kind.group >= 0 else \
-                "hash first" if kind.hash_first else "class first"
+            key = plans.kinds[k]
+            parts = " ".join(f"(part {p.field} {p.word} {p.shift} {p.width})" for p in key.parts)
+            what = f"groups of {g.nodes[key.group].name}" if key.group >= 0 else \
+                "hash first" if key.hash_first else "class first"
             out.append(f"  (kind {k} {what} {parts})")
         out[-1] += ")"
     for slot in plans.layout.slots:

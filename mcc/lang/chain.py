@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mcc.diag import CompileError, Diagnostic, Span
-from mcc.lang.graph import Graph, GraphEdge, GraphNode
 from mcc.lang.element import Element
+from mcc.lang.graph import Graph, GraphEdge, GraphNode
 from mcc.lang.node import At, Link, Node, Path, _as_path
 from mcc.lang.session import Session
 from mcc.lang.where import caller_span

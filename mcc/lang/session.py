@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcc.diag import CompileError, Diagnostic
-from mcc.lang.classes import ANY, IP, TCP, UDP, Cls, Field, Ip, L4, Net, Tcp, Udp, Vlan
+from mcc.lang.classes import ANY, IP, L4, TCP, UDP, Cls, Field, Ip, Net, Tcp, Udp, Vlan
 from mcc.lang.where import caller_span
 
 

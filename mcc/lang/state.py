@@ -33,7 +33,7 @@ class Table(Generic[T]):
         if two and any(len(r) != self.columns for r in self.rows):
             raise ValueError("the rows of a Table must have the same length")
         for v in (x for r in self.rows for x in (r if two else [r])):
-            if int(v) != int(t(v)):  # type: ignore[call-arg]
+            if int(v) != int(t(v)):  # type: ignore[call-arg, call-overload]
                 raise ValueError(f"{v} does not fit {t.__name__}")
 
     def __getitem__(self, i: int | tuple[int, int]) -> T:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 
 from mcc.lang.algebra import And, Cls, Header, Load, Meta, Not, Or, Subject, Test
 from mcc.lang.session import l4_name
+from mcc.protocols.headers import BY_LAYER
 
 MIRROR = {"ip.src": "ip.dst", "ip6.src": "ip6.dst", "net.src": "net.dst", "l4.sport": "l4.dport", "eth.src": "eth.dst",
           "arp.spa": "arp.tpa", "arp.sha": "arp.tha"}
@@ -13,9 +15,6 @@ MIRROR |= {v: k for k, v in MIRROR.items()}
 """The field that carries in an answer what this one carries in the question; others keep their place."""
 
 _KIND_OF_PACKET = frozenset({"eth.type", "ip.proto", "ip6.next", "ip.version", "ip.frag", "vlan.tpid"})
-_LOADS = {("l4", 0, 16): "l4.sport", ("l4", 16, 16): "l4.dport", ("l3", 96, 32): "ip.src", ("l3", 128, 32): "ip.dst",
-          ("l3", 72, 8): "ip.proto", ("l3", 48, 8): "ip6.next", ("abs", 96, 16): "eth.type", ("abs", 0, 48): "eth.dst",
-          ("abs", 48, 48): "eth.src", ("l3", 64, 128): "ip6.src", ("l3", 192, 128): "ip6.dst"}
 NETWORK = frozenset({"ip", "ip6", "arp", "net"})
 TRANSPORT = frozenset({"tcp", "udp", "icmp", "icmp6", "l4"})
 _NEVER_TOGETHER = [{"arp", x} for x in NETWORK | TRANSPORT if x != "arp"] + [
@@ -35,20 +34,35 @@ def subjects(c: Cls) -> Iterator[Subject]:
 
 
 def tested_fields(c: Cls) -> frozenset[str]:
-    """Keys of the fields whose values decide the class; which layers a packet has and where it came from do not count. A
-    read that is no named field, or of the length, is "raw"."""
-    keys = {_key(s) for s in subjects(c)}
-    return frozenset(k for k in keys if k and k not in _KIND_OF_PACKET)
+    """Keys of the fields whose values decide the class; which layers a packet has and where it came from do not count.
+
+    A read of the frame counts for every field that holds its bits, whatever the layer, and is "raw" where none does or
+    where it is of the length.
+    """
+    keys = {k for s in subjects(c) for k in _keys(s)}
+    return frozenset(keys - _KIND_OF_PACKET)
 
 
-def _key(s: Subject) -> str:
+def _keys(s: Subject) -> frozenset[str]:
     if isinstance(s, Header):
-        return l4_name(f"{s.layer}.{s.name}")
+        return frozenset({l4_name(f"{s.layer}.{s.name}")})
     if isinstance(s, Load):
-        if s.base.startswith("x4@") or (s.base == "l3" and (s.bit, s.width) == (48, 16)):
-            return ""  # the fragment rule
-        return _LOADS.get((s.base, s.bit, s.width), "raw")
-    return "raw" if s.name == "wire" else ""
+        if s.base.startswith("x4@") or (s.base, s.bit, s.width) == ("l3", 320, 8):
+            return frozenset({"ip.proto"})  # where layer 4 is, and what it is behind an IPv6 fragment header
+        return _holders(s.base, s.bit, s.width) or frozenset({"raw"})
+    return frozenset({"raw"}) if s.name == "wire" else frozenset()
+
+
+@functools.cache
+def _holders(base: str, bit: int, width: int) -> frozenset[str]:
+    """Named fields that hold the bits, of any layer that may start at the base."""
+    places = {"l3": (("ip", 0), ("ip6", 0), ("arp", 0)), "abs": (("eth", 0), ("vlan", 96)),
+              "l4": (("l4", 0), ("tcp", 0), ("udp", 0), ("icmp", 0), ("icmp6", 0))}[base]
+    out = {l4_name(f.key) for layer, at in places for f in BY_LAYER[layer].values()
+           if f.bit + at <= bit and bit + width <= f.bit + at + f.width}
+    if "eth.type" in out:
+        return frozenset({"eth.type"})
+    return frozenset(out & {"l4.sport", "l4.dport"} or out)  # text reads ports only behind TCP, UDP or SCTP
 
 
 def tested_layers(c: Cls) -> frozenset[str]:
@@ -60,10 +74,9 @@ def tested_layers(c: Cls) -> frozenset[str]:
         elif isinstance(s, Meta):
             name = s.name.removeprefix("layer.")
             out.add({"vlans": "vlan", "etype": "net", "link": "eth"}.get(name, name))
-        else:
-            key = _key(s)
-            out.add("l4" if key in ("ip.proto", "ip6.next", "") or s.base != "abs" and key.startswith("l4.")
-                    else "net" if s.base != "abs" else "")
+        elif s.base != "abs":
+            deep = s.base != "l3" or _keys(s) & {"ip.proto", "ip6.next", "ip.frag"}
+            out.add("l4" if deep else "net")
     return frozenset(out & (NETWORK | TRANSPORT | {"vlan", "eth"}))
 
 
@@ -76,15 +89,16 @@ def is_hash_first(fields: Iterable[str], classes: Iterable[Cls]) -> bool:
     """Whether a key determines what the stage's classes say of the packets that have its layers.
 
     `fields` are resolved: ip.src or ip6.src, l4.sport. They must hold all tested fields (src and dst exchanged count
-    too), and the layers that are tested must follow from the key's own: ports tell the transport layer, addresses the network
-    layer. Tags and link are added to such keys where they matter (`tests_tags`).
+    too), and the layers that are tested must follow from the key's own: ports tell the transport layer, addresses the
+    network layer. Tags and link are added to such keys where they matter (`tests_tags`).
     """
     known = {*fields}
     known |= {MIRROR.get(f, f) for f in known}
     layers = {f.partition(".")[0] for f in known} & (NETWORK | TRANSPORT | {"vlan"})
-    wanted = [c for c in classes]
+    wanted = list(classes)
     tested = {k for c in wanted for k in tested_fields(c)}
-    if not all(k in known for k in tested if _can_meet(k.partition(".")[0], layers)):
+    met = {k for k in tested if _can_meet(k.partition(".")[0], layers)}
+    if not met <= known:
         return False
     asked = {x for c in wanted for x in tested_layers(c)}
     if asked & NETWORK and not layers & (NETWORK - {"net"}):

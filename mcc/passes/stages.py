@@ -6,6 +6,7 @@ at an output, one for parked packets that go on at an element's input.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -90,8 +91,9 @@ class _Planner:
         diagrams = []
         for port, d in raw:
             split = self.manager.map_leaves_to(d, lambda arc: self.families(arc, start))
-            numbered = self.manager.map_leaves(
-                split, lambda v, port=port: self.leaf(v, number, port, start, classes, grouped, made))
+            number_of = functools.partial(self.leaf, stage=number, port=port, start=start, classes=classes,
+                                          grouped=grouped, made=made)
+            numbered = self.manager.map_leaves(split, number_of)
             diagrams.append(self.manager.restrict(numbered))
         self.add_mirrors(number)
         kinds = tuple(k.id for k in self.kinds if k.stage == number)

@@ -17,8 +17,8 @@ from mcc.ir.classify import Fdd
 from mcc.ir.element import Code
 from mcc.ir.graph import Graph, GraphEdge, GraphNode
 from mcc.ir.plan import Arc, End, Step
-from mcc.lang.chain import declared_class
 from mcc.lang.algebra import ANY, Cls, has
+from mcc.lang.chain import declared_class
 from mcc.passes.fdd import Manager
 
 _LAYER_OF_FIELD = {"net": ("ip", "ip6"), "l4": ("tcp", "udp")}
@@ -27,7 +27,7 @@ _LAYER_OF_FIELD = {"net": ("ip", "ip6"), "l4": ("tcp", "udp")}
 def layer_class(layer: str) -> Cls:
     """Packets that carry the whole header; "l4": of TCP or UDP, "net": of IPv4 or IPv6."""
     names = _LAYER_OF_FIELD.get(layer, (layer,))
-    out = has(names[0])
+    out: Cls = has(names[0])
     for n in names[1:]:
         out = out | has(n)
     return out
@@ -63,7 +63,7 @@ class Walker:
         """Packets that leave by output `out` of a node."""
         m = self.manager
         links = self.graph.links(node, out, way)
-        result = m.leaf(Arc(0, End("drop", reason="unmatched")))
+        result: Fdd = m.leaf(Arc(0, End("drop", reason="unmatched")))
         several = len(links) > 1
         for i in range(len(links) - 1, -1, -1):
             e = links[i]
@@ -105,7 +105,7 @@ class Walker:
     def check_links(self, links: tuple[GraphEdge, ...]) -> None:
         """Warn of a link that can take no packet, naming the earlier link that takes them all."""
         m = self.manager
-        taken = m.leaf(False)
+        taken: Fdd = m.leaf(False)
         for i, e in enumerate(links):
             mine = m.leaf(True) if e.cls is None else m.from_class(e.cls)
             rest = m.ite(taken, m.leaf(False), mine)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
 
@@ -56,11 +56,11 @@ class Box:
         """One frame (bytes, or a scapy packet) arrives at `port` at `at` seconds; what left until it was handled."""
         return self.send_burst([(port, frame)], at)
 
-    def send_burst(self, frames: Sequence[tuple[str, Any]] | Iterable[Any], at: float | None = None) -> list[Sent]:
+    def send_burst(self, frames: Iterable[Any], at: float | None = None) -> list[Sent]:
         """Frames that arrive together: (port, frame) or (port, frame, at) each."""
         for item in frames:
             port, frame = item[0], bytes(item[1])
-            when = at if len(item) < 3 else item[2]
+            when = item[2] if len(item) > 2 else at
             assert when is not None
             self.receive(port, frame, round(when * NS))
         self.lib.mcc_box_flush(self.box)

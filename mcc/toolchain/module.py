@@ -23,9 +23,9 @@ from typing import Any
 
 import cffi
 
-from mcc.toolchain.cdef import cdef
 from mcc.diag import BuildError
 from mcc.paths import RUNTIME_C
+from mcc.toolchain.cdef import cdef
 from mcc.version import VERSION
 
 TARGETS = {"native": ("-march=native",), "x86-64-v3": ("-march=x86-64-v3",), "generic": ()}
