@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,21 @@ class Module:
         return self.build(sessions=True)
 
     def build(self, *, sessions: bool = False) -> Built:
-        return build_module(self.c_source, self.compiled.name, self.compiled.module.blobs, sessions=sessions,
-                            out=self._out, **self._flags)
+        built = build_module(self.c_source, self.compiled.name, self.compiled.module.blobs, sessions=sessions,
+                             out=self._out, **self._flags)
+        if self._out is not None:
+            (self._out / f"{self.chain}.map.json").write_text(json.dumps(self.map(), indent=2) + "\n")
+        return built
+
+    def map(self) -> dict[str, Any]:
+        """Each element: its C names, where its state lies in the FCB (bytes from the head's end), where it was made."""
+        module, layout = self.compiled.module, self.compiled.plans.layout
+        return {n.name: {
+            "type": self.compiled.codes[n.id].type_name, "c": module.names[n.id],
+            "handlers": [f"{module.names[n.id]}_{h.func.name}" for h in self.compiled.codes[n.id].handlers],
+            "state": [{"what": s.what, "area": s.area, "offset": s.offset, "size": s.size}
+                      for s in layout.slots if s.node == n.id],
+            "source": str(n.span)} for n in self.compiled.graph.elements}
 
     @property
     def path(self) -> Path:

@@ -13,7 +13,7 @@ from mcc.emit.accessors import print_accessors
 from mcc.emit.classifier import print_classifier
 from mcc.emit.handlers import print_element
 from mcc.emit.layouts import members
-from mcc.emit.lines import Mode
+from mcc.emit.lines import Mode, resolve_lines
 from mcc.emit.names import Names, c_name
 from mcc.emit.structs import print_map_start, print_state, print_state_init, print_struct
 from mcc.emit.tables import incbin
@@ -79,6 +79,8 @@ class _Printer:
         self.scene = Scene(self.plans, self.codes, self.names, self.graph.ports, numbers, bidirectional, self.structs)
         view = self.view()
         text = self.env.get_template("module.c.j2").render(m=view)
+        if self.lines == "python":
+            text = resolve_lines(text, f"{self.graph.name}.gen.c")
         return Module(text, tuple(self.scene.sites), self.reasons, self.values(), self.names, self.structs, self.blobs)
 
     # ------------------------------------------------------------ names

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from mcc.emit.handlers import signature
 from mcc.emit.names import Names
 from mcc.ir.element import Code
-from mcc.ir.func import Func, MapPut, StructType
+from mcc.ir.func import Action, Func, MapPut, StructType
 from mcc.ir.plan import Arc, End, KeyKind, Leaf, Plans, Step
-from mcc.ir.walkers import statements
+from mcc.ir.walkers import expressions, statements
 
 INDENT = "    "
 
@@ -208,6 +208,8 @@ class _Body:
                 self.put(depth, f"box->way = {step.way};")
             self.put(depth, "verdict = " + call(scene, self.leaf, step.node, func, max(0, self.direction)) + ";")
             self.releases(step.node, func, depth)
+            if self.direction < 0 and _may_end(func):
+                self.put(depth, "verdict = verdict == MCC_CLOSE || verdict == MCC_RESET ? MCC_DROP : verdict;")
             self.branch(step, path, depth)
 
     def note_use(self, func: Func, node: int) -> None:
@@ -249,6 +251,12 @@ class _Body:
             self.put(depth, f"case {k}:", INDENT + f"box_count(box, p, {left}, {arm});")
             self.follow(step.outs[k], (*path, k), depth + 1)
         self.put(depth, "default:", INDENT + stop, "}")
+
+
+def _may_end(func: Func) -> bool:
+    """Whether a handler may return CLOSE or RESET."""
+    return any(isinstance(e, Action) and e.kind in ("close", "reset")
+               for s in statements(func.body) for e in expressions(s))
 
 
 # ---------------------------------------------------------------- the life of a flow

@@ -113,6 +113,10 @@ class Chain:
         return f"<chain {self.name}>"
 
 
+UNNAMED = "chain"
+"""The name of a text chain until a file that is loaded says by which variable it goes."""
+
+
 def chain(f: Callable[[], Iterator[Any]] | str, *, name: str = "") -> Chain:
     """`@chain` on a generator that yields paths, or `chain("text")`.
 
@@ -124,7 +128,8 @@ def chain(f: Callable[[], Iterator[Any]] | str, *, name: str = "") -> Chain:
         frame = sys._getframe(1)
         names = {**frame.f_globals, **frame.f_locals}
         text, span = f, caller_span()
-        return Chain(name or "chain", lambda: parse_chain(text, names, span, name or "chain"), span)
+        made = Chain(name or UNNAMED, lambda: parse_chain(text, names, span, made.name), span)
+        return made
     code = f.__code__
     span = Span(code.co_filename, code.co_firstlineno, 0)
     if not inspect.isgeneratorfunction(f):

@@ -68,6 +68,13 @@ class Graph:
         used = {e.src for e in self.edges}
         return tuple(sorted((n for n in self.nodes if n.kind == "in" and n.id in used), key=lambda n: n.port))
 
+    def start_of(self, entry: GraphNode) -> GraphNode:
+        """Where classification begins for packets of a port: at its node, or at the FlowClassifier that is all that
+        its links lead to (paper II-C puts one at the beginning of each input path)."""
+        links = [e for e in self.edges if e.src == entry.id]
+        first = self.nodes[links[0].dst] if len(links) == 1 and links[0].cls is None else entry
+        return first if first.kind == "classifier" and sum(e.dst == first.id for e in self.edges) == 1 else entry
+
     @property
     def elements(self) -> tuple[GraphNode, ...]:
         return tuple(n for n in self.nodes if n.kind == "element")

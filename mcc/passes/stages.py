@@ -63,9 +63,13 @@ class _Planner:
 
     def starts(self) -> tuple[list[Start], tuple[Emit, ...]]:
         g = self.graph
-        out = [Start("ports", tuple((n.id, 0, n.way, n.port) for n in g.entries))]
+        begin = {n.id: g.start_of(n) for n in g.entries}
+        heads = [b for b in begin.values() if b.kind == "classifier"]
+        session = next((b.session for b in heads if b.session is not None), None)
+        out = [Start("ports", tuple((begin[n.id].id, 0, n.way, n.port) for n in g.entries), session,
+                     max((b.builder for b in heads), default=0))]
         for n in g.nodes:
-            if n.kind == "classifier":
+            if n.kind == "classifier" and n not in heads:
                 ways = sorted({e.way for e in g.edges if e.src == n.id}) or [0]
                 out += [Start(n.name, ((n.id, 0, way, -1),), n.session, n.builder) for way in ways]
         emits: list[Emit] = []

@@ -74,9 +74,11 @@ class PythonBox:
         self.flows = Flows(self.runners, lambda n: self.walker.session(n).bidirectional, self._drain, self._log,
                            self._log_group, self.max_sessions, begin, begin)
         self._stages: dict[Start, Stage] = {}
-        entries = tuple((n.id, 0, n.way) for n in self.graph.entries)
-        self._entry_of = {n.port: (n.id, 0, n.way) for n in self.graph.entries}
-        first = make_stage(self.walker, 0, entries, None)
+        heads = {n.port: self.graph.start_of(n) for n in self.graph.entries}
+        self._entry_of = {n.port: (heads[n.port].id, 0, n.way) for n in self.graph.entries}
+        entries = tuple(self._entry_of[n.port] for n in self.graph.entries)
+        session = next((h.session for h in heads.values() if h.session is not None), None)
+        first = make_stage(self.walker, 0, entries, session)
         self._stages.update(dict.fromkeys(entries, first))
         self._timers = {n: begin + round(r.elem.every * SECOND) for n, r in self.runners.items() if r.has("on_timer")}
         self._out: list[Sent] = []

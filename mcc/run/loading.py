@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from mcc.diag import CompileError, Diagnostic, MccError, Span
-from mcc.lang.chain import Chain
+from mcc.lang.chain import UNNAMED, Chain
 from mcc.run.usage import UsageError
 
 _ours: dict[str, Path] = {}
@@ -163,6 +163,9 @@ def _hint(e: BaseException) -> str:
 
 def _choose(module: ModuleType, path: Path, name: str) -> Chain:
     chains = {k: v for k, v in vars(module).items() if isinstance(v, Chain)}
+    for k, v in chains.items():
+        if v.name == UNNAMED:
+            v.name = k
     if name:
         if name in chains:
             return chains[name]
