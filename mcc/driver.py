@@ -109,6 +109,6 @@ def compile_any(what: Any) -> Compiled:
     if isinstance(what, (Chain, Graph)):
         return compile_chain(what)
     report = Report()
-    report.error(NOWHERE, f"{what!r} is not a chain", "a function decorated with @chain, or the path of a file with one")
+    report.error(NOWHERE, f"{what!r} is not a chain", "a function decorated with @chain, or the path of a file")
     report.check()
     raise AssertionError

@@ -240,6 +240,13 @@ struct mcc_packet *mcc_map_release(struct mcc_map *m)
     return packet;
 }
 
+struct mcc_packet *mcc_map_release_all(struct mcc_map *m)
+{
+    struct mcc_packet *head = m->released;
+    m->released = NULL;
+    return head;
+}
+
 void mcc_map_put(struct mcc_map *m, uint64_t key, uint64_t value, uint64_t now)
 {
     uint64_t hash = mcc_hash64(key, m->table.seed);

@@ -95,6 +95,9 @@ uint64_t mcc_map_park_deadline(const struct mcc_map *m);
 /* Takes out the next released packet (owned by the caller, its `next` NULL), or NULL. */
 struct mcc_packet *mcc_map_release(struct mcc_map *m);
 
+/* Takes out all released packets, the oldest first, linked by `next` (owned by the caller). */
+struct mcc_packet *mcc_map_release_all(struct mcc_map *m);
+
 static inline uint32_t mcc_map_parked(const struct mcc_map *m)
 {
     return m->park_order.count;

@@ -73,7 +73,7 @@ def build(chain: ChainArg,
           target: Annotated[Target, typer.Option(help="processor")] = Target.native) -> None:
     """Compile a chain to a C module."""
     with errors():
-        for path in chains.build(chain, folder, io, lines.value, target.value):
+        for path in chains.build(chain, folder, io, "python" if lines is Lines.python else "c", target.value):
             print(path)
 
 

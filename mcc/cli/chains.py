@@ -11,13 +11,14 @@ from mcc.cli.console import say, show
 from mcc.cli.summary import count
 from mcc.diag import PortError
 from mcc.driver import Compiled, Options, compile_chain
+from mcc.emit.lines import Mode
 from mcc.run.loading import load_chain
 from mcc.run.outputs import cannot_write
 from mcc.run.ports import LATER
 from mcc.run.usage import UsageError
 
 
-def compiled(spec: str, *, strict: bool = False, notes: bool = False, lines: str = "c") -> Compiled:
+def compiled(spec: str, *, strict: bool = False, notes: bool = False, lines: Mode = "c") -> Compiled:
     """The chain compiled, its warnings shown (and its notes, if wanted). Raises CompileError, UsageError."""
     result = compile_chain(load_chain(spec), strict=strict, options=Options(lines=lines, strict=strict))
     for d in result.report.items:
@@ -36,7 +37,7 @@ def check(spec: str, verbose: bool, strict: bool) -> None:
     print(f"{spec}: chain {result.name} is right" + (f" ({'; '.join(words)})" if words else ""))
 
 
-def build(spec: str, folder: Path, io: str, lines: str, target: str) -> list[Path]:
+def build(spec: str, folder: Path, io: str, lines: Mode, target: str) -> list[Path]:
     """Build into `folder`; the files made there."""
     for kind in io.split(","):
         if kind in LATER:

@@ -123,8 +123,8 @@ def project(kind: KeyKind, coarse: KeyKind) -> list[str]:
 
 
 def reply_words(kind: KeyKind) -> list[str] | None:
-    """Words of the key that `flow.reply_key(src, sport, dst, dport)` names, from `key` (the answer's key so far); None where the
-    kind has no addresses and ports of IPv4."""
+    """Words of the key that `flow.reply_key(src, sport, dst, dport)` names, from `key` (the answer's key so
+    far); None where the kind has no addresses and ports of IPv4."""
     names = {"ip.src": "src", "ip.dst": "dst", "l4.sport": "sport", "l4.dport": "dport"}
     if not all(kind.part(f) for f in names):
         return None

@@ -26,12 +26,17 @@ from mcc.ir.plan import End, KeyKind, Leaf, Plans, Stage, Step
 CORE_REASONS = ("no_buffer", "out_full", "no_session", "checksum", "parked_long", "unlinked")
 """Drop reasons of every chain, in the order of enum mcc_reason."""
 
+BOX_MEMBERS = frozenset({
+    "core", "way", "talking", "pending", "packets", "batches", "batch", "next_timer", "walk", "site", "drops", "faults",
+    "came", "ending", "box"})
+"""Names in struct mcc_box that no element's state may have."""
+
 NODE_REASONS = ("drop", "close", "reset", "fault")
 
 
 @dataclass(frozen=True)
 class Value:
-    """A number that can be read (Live: also set) while the chain runs; its place in mcc_box_value's list is its index."""
+    """A number that can be read (Live: also set) while the chain runs; its index is its number in mcc_box_value."""
 
     node: int
     name: str
@@ -72,8 +77,8 @@ class _Printer:
         self.names = self.node_names()
         self.structs = self.struct_names()
         self.reasons = self.all_reasons()
-        bidirectional = {n.id: bool(n.elem and n.elem.__mcc_elem__.session and n.elem.__mcc_elem__.session.bidirectional)
-                         for n in self.graph.nodes}
+        sessions = {n.id: n.elem.__mcc_elem__.session for n in self.graph.nodes if n.elem is not None}
+        bidirectional = {n: s is not None and s.bidirectional for n, s in sessions.items()}
         numbers = {r: i for i, r in enumerate(self.reasons)}
         numbers |= {"drop": numbers.get("drop", 0)}
         self.scene = Scene(self.plans, self.codes, self.names, self.graph.ports, numbers, bidirectional, self.structs)
@@ -89,8 +94,7 @@ class _Printer:
         taken: set[str] = set(self.graph.ports)
         out = {}
         for n in self.graph.elements:
-            out[n.id] = c_name(n.name, taken | {"core", "talking", "pending", "packets", "walk", "site", "drops", "faults",
-                                                "came", "ending", "way", "next_timer", "box"})
+            out[n.id] = c_name(n.name, taken | BOX_MEMBERS)
             taken.add(out[n.id])
         return out
 
@@ -167,7 +171,7 @@ class _Printer:
         names = Names(name, index, self.structs.get(code.scratch, "") if code.scratch else "",
                       self.structs.get(code.conn, "") if code.conn else "", blob=self.blob)
         state = print_state(code)
-        init = [line for line in print_state_init(code, name).splitlines()]
+        init = print_state_init(code, name).splitlines()
         free = []
         for d in code.state:
             place = f"&box->{name}.{c_name(d.name)}"
@@ -182,7 +186,8 @@ class _Printer:
                 init += ["if (!failed) {", *("    " + s for s in start), "}"] if start else []
                 free.append(f"mcc_map_free({place});")
         return {"name": name, "type": code.type_name, "state": _indented(state.splitlines()),
-                "init": _indented(init), "free": _indented(free), "code": print_element(code, names, self.lines).rstrip()}
+                "init": _indented(init), "free": _indented(free),
+                "code": print_element(code, names, self.lines).rstrip()}
 
     def blob(self, name: str, data: bytes) -> str:
         self.blobs[name] = data
@@ -297,8 +302,8 @@ def key_layout(k: KeyKind) -> str:
 def print_module(graph: Graph, codes: Mapping[int, Code], plans: Plans, templates: str, *, version: str, source: str,
                  about: tuple[str, ...] = (), lines: Mode = "c", leaf_text: Callable[[Leaf], str],
                  batched: frozenset[tuple[int, int]] = frozenset(), ring: int = 1) -> Module:
-    """The C of the chain. `templates`: folder of the jinja2 templates; `lines`: "c" or "python" (#line); `batched`: walks that
-    are handled in batches; `ring`: batches open at once."""
+    """The C of the chain. `templates`: folder of the jinja2 templates; `lines`: "c" or "python" (#line);
+    `batched`: walks that are handled in batches; `ring`: batches open at once."""
     env = jinja2.Environment(loader=jinja2.FileSystemLoader(templates), undefined=jinja2.StrictUndefined,
                              trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False)
     return _Printer(graph, codes, plans, version, source, about, lines, leaf_text, env, batched, ring).run()

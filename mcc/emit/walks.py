@@ -1,7 +1,7 @@
 """C for walks: what one leaf does with a packet, one direction at a time, handlers in walk order.
 
-A walk function returns the verdict that ended it: MCC_PASS, or MCC_CLOSE / MCC_RESET, which the caller turns into the end
-of the flow. Every place where a packet may leave the trunk is a *site*; sites are counted, so elements' counters
+A walk function returns the verdict that ended it: MCC_PASS, or MCC_CLOSE / MCC_RESET, which the caller turns into the
+end of the flow. Every place where a packet may leave the trunk is a *site*; sites are counted, so elements' counters
 cost nothing while packets pass (mcc/run/stats.py adds them up).
 """
 
@@ -130,8 +130,8 @@ def batch_function(scene: Scene, leaf: Leaf, direction: int) -> str:
     view = False
     while isinstance(plan, Step):
         code, name = scene.codes[plan.node], scene.names[plan.node]
-        site = next(i for i, s in enumerate(scene.sites) if (s.walk, s.path, s.node, s.arm) == (walk, path, plan.node, -1)) \
-            if code.handler("process_packet", plan.inp) or code.handler("process_batch", plan.inp) else -1
+        here = Site(walk, path, plan.node, -1)
+        site = scene.sites.index(here) if here in scene.sites else -1
         for role in ("process_packet", "process_batch"):
             func = code.handler(role, plan.inp)
             if func is None:
@@ -145,8 +145,9 @@ def batch_function(scene: Scene, leaf: Leaf, direction: int) -> str:
                           INDENT + "struct mcc_packet *p = batch[i];", INDENT + stop, "}",
                           "if (verdict != MCC_PASS)", INDENT + "return;"]
             else:
-                lines += ["kept = 0;", "for (uint32_t i = 0; i < n; i++) {", INDENT + "struct mcc_packet *p = batch[i];",
-                          INDENT + f"verdict = {one};", INDENT + "if (verdict == MCC_PASS)",
+                lines += ["kept = 0;", "for (uint32_t i = 0; i < n; i++) {",
+                          INDENT + "struct mcc_packet *p = batch[i];", INDENT + f"verdict = {one};",
+                          INDENT + "if (verdict == MCC_PASS)",
                           INDENT * 2 + "batch[kept++] = p;", INDENT + "else", INDENT * 2 + stop, "}", "n = kept;",
                           "if (n == 0)", INDENT + "return;"]
         path, plan = (*path, 0), plan.outs[0].to
@@ -157,8 +158,8 @@ def batch_function(scene: Scene, leaf: Leaf, direction: int) -> str:
     if view:
         setup.insert(0, f"const struct mcc_flow view = {{.id = MCC_FLOW_ID({leaf.kind}, id), "
                         f".to_server = {'true' if direction == 0 else 'false'}}};")
-    return "\n".join([f"static void {walk_name(leaf, direction)}_batch(struct mcc_box *box, struct flow{leaf.kind} *flow, "
-                      "uint32_t id, struct mcc_packet **batch, uint32_t n)", "{",
+    return "\n".join([f"static void {walk_name(leaf, direction)}_batch(struct mcc_box *box, "
+                      f"struct flow{leaf.kind} *flow, uint32_t id, struct mcc_packet **batch, uint32_t n)", "{",
                       *(INDENT + x for x in setup), *(INDENT + x for x in lines), "}"])
 
 
@@ -204,7 +205,7 @@ class _Body:
                 continue
             self.note_use(func, step.node)
             self.group(step.node, depth)
-            if len({e.way for e in scene.plans.emits if e.node == step.node}) > 1:
+            if any(e.node == step.node for e in scene.plans.emits):
                 self.put(depth, f"box->way = {step.way};")
             self.put(depth, "verdict = " + call(scene, self.leaf, step.node, func, max(0, self.direction)) + ";")
             self.releases(step.node, func, depth)
@@ -262,10 +263,6 @@ def _may_end(func: Func) -> bool:
 # ---------------------------------------------------------------- the life of a flow
 
 
-def session_nodes(scene: Scene, leaf: Leaf) -> list[int]:
-    return [n for n in leaf.elements]
-
-
 def new_function(scene: Scene, leaf: Leaf) -> str:
     """leafN_new: defaults, then groups and new_session in walk order; on a refusal what had begun is undone."""
     two = leaf.bidirectional
@@ -308,7 +305,8 @@ def _defaults(scene: Scene, leaf: Leaf, two: bool) -> list[str]:
             out += [f"flow->dir[{d}].fcb.leaf{leaf.id}.{name} = 0;" for d in range(1 + two)]
             continue
         if code.scratch is not None:
-            out += [f"{scene.structs[code.scratch]}_init(&flow->dir[{d}].fcb.leaf{leaf.id}.{name});" for d in range(1 + two)]
+            init = f"{scene.structs[code.scratch]}_init"
+            out += [f"{init}(&flow->dir[{d}].fcb.leaf{leaf.id}.{name});" for d in range(1 + two)]
         if code.conn is not None:
             out.append(f"{scene.structs[code.conn]}_init(&flow->conn.leaf{leaf.id}.{name});")
     return out
@@ -333,7 +331,8 @@ def release_function(scene: Scene, leaf: Leaf) -> str:
     view = []
     if any("view" in x for x in lines):
         view = [f"const struct mcc_flow view = {{.id = MCC_FLOW_ID({leaf.kind}, id), .to_server = true}};"]
-    return "\n".join([f"static void leaf{leaf.id}_release(struct mcc_box *box, struct flow{leaf.kind} *flow, uint32_t id)",
+    head = f"static void leaf{leaf.id}_release(struct mcc_box *box, struct flow{leaf.kind} *flow, uint32_t id)"
+    return "\n".join([head,
                       "{", *(INDENT + v for v in view), INDENT + "(void)box, (void)flow, (void)id;",
                       *(INDENT + line for line in lines), "}"])
 
@@ -344,7 +343,8 @@ def group_functions(scene: Scene, kind: KeyKind) -> tuple[str, str]:
     code = scene.codes[node]
 
     def args(func: Func) -> str:
-        table = {"scratch": f"&flow->dir[direction].fcb.{name}.{name}", "peer": f"&flow->dir[1 - direction].fcb.{name}.{name}",
+        table = {"scratch": f"&flow->dir[direction].fcb.{name}.{name}",
+                 "peer": f"&flow->dir[1 - direction].fcb.{name}.{name}",
                  "conn": f"&flow->conn.{name}", "packet": "p", "flow": "view"}
         return ", ".join(["box", *(table[r] for r in signature(func))])
 
@@ -355,7 +355,8 @@ def group_functions(scene: Scene, kind: KeyKind) -> tuple[str, str]:
         init.append(f"{scene.structs[code.conn]}_init(&flow->conn.{name});")
     view = f"const struct mcc_flow view = {{.id = MCC_FLOW_ID({kind.id}, id), .to_server = true, .is_new = true}};"
     new, release = code.handler("new_session"), code.handler("release")
-    begin = [view, "const unsigned direction = 0;", "(void)box, (void)flow, (void)p, (void)view, (void)direction;", *init,
+    begin = [view, "const unsigned direction = 0;", "(void)box, (void)flow, (void)p, (void)view, (void)direction;",
+             *init,
              f"return {scene.handler(node, new)}({args(new)});" if new else "return MCC_PASS;"]
     end = [view, "(void)box, (void)flow, (void)view;"]
     if release is not None:
@@ -364,5 +365,5 @@ def group_functions(scene: Scene, kind: KeyKind) -> tuple[str, str]:
                 INDENT + f"{scene.handler(node, release)}({args(release)});"]
     return ("\n".join([f"static int flow{kind.id}_begin(struct mcc_box *box, struct flow{kind.id} *flow, uint32_t id, "
                        "struct mcc_packet *p)", "{", *(INDENT + x for x in begin), "}"]),
-            "\n".join([f"static void flow{kind.id}_release(struct mcc_box *box, struct flow{kind.id} *flow, uint32_t id)",
-                       "{", *(INDENT + x for x in end), "}"]))
+            "\n".join([f"static void flow{kind.id}_release(struct mcc_box *box, "
+                       f"struct flow{kind.id} *flow, uint32_t id)", "{", *(INDENT + x for x in end), "}"]))

@@ -1,4 +1,4 @@
-"""Graph and plans as S-expressions, for `mcc dump --stage graph`; deterministic, in the grammars of graph.py, plan.py."""
+"""Graph and plans as S-expressions, for `mcc dump --stage graph`; in the grammars of graph.py and plan.py."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ def arc_text(g: Graph, arc: Arc) -> str:
     plan = arc.to
     hop = f"{arc.hop}:" if arc.hop else ""
     if isinstance(plan, End):
-        what = g.ports[plan.index] if plan.kind == "port" else f"stage {plan.index}" if plan.kind == "stage" else plan.reason
+        inside = f"stage {plan.index}" if plan.kind == "stage" else plan.reason
+        what = g.ports[plan.index] if plan.kind == "port" else inside
         return f"(end {hop}{plan.kind} {what})"
     return f"(step {hop}{g.nodes[plan.node].name}[{plan.inp}] {' '.join(arc_text(g, a) for a in plan.outs)})"
 

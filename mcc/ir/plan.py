@@ -75,8 +75,9 @@ class KeyPart:
 class KeyKind:
     """A set of key fields; flows of one kind share a table and a pool.
 
-    layers: bits of headers.LAYERS that a packet must have. `with_proto`, `with_port`: the key also holds the IP protocol,
-    the input port; `with_tags`: tags and link; `with_walk`: the walk. `hash_first`: looked up before it is classified. `group`: the element whose groups it holds, -1: flows.
+    layers: bits of headers.LAYERS that a packet must have. `with_proto`, `with_port`: the key also holds the IP
+    protocol, the input port; `with_tags`: tags and link; `with_walk`: the walk. `hash_first`: looked up before it is
+    classified. `group`: the element whose groups it holds, -1: flows.
     """
 
     id: int
@@ -97,11 +98,11 @@ class KeyKind:
 
 @dataclass(frozen=True)
 class Leaf:
-    """One unified rule: packets from `port` that the classifier sends here walk `arc`; `walk` is the number of the walk,
-    the same for its mirror.
+    """One unified rule: packets from `port` that the classifier sends here walk `arc`; `walk` is the number of the
+    walk, the same for its mirror.
 
-    kind -1: no session. elements: session elements in walk order. mirror: what answers walk (bidirectional only), arriving
-    by `far`. timeout in seconds, 0: none. groups: (node, kind id) of elements with coarser keys.
+    kind -1: no session. elements: session elements in walk order. mirror: what answers walk (bidirectional only),
+    arriving by `far`. timeout in seconds, 0: none. groups: (node, kind id) of elements with coarser keys.
     """
 
     id: int
@@ -121,7 +122,8 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Stage:
-    """Packets enter by `entries` (port indices; -1 for stages inside the chain); one diagram an entry, leaf ids at its leaves."""
+    """Packets enter by `entries` (port indices; -1 for stages inside the chain); one diagram an entry, with leaf ids at
+    its leaves. `builder`: batches that may be open at once, 0: the compiler decides."""
 
     id: int
     name: str
@@ -159,8 +161,8 @@ class Layout:
 
 @dataclass(frozen=True)
 class Emit:
-    """Packets that a handler of `node` makes while it walks `way` leave by `output` and enter `stage`; output -1: parked
-    packets that go on at the element's input."""
+    """Packets that a handler of `node` makes while it walks `way` leave by `output` and enter `stage`; output -1:
+    parked packets that go on at the element's input."""
 
     node: int
     output: int

@@ -120,7 +120,8 @@ UNNAMED = "chain"
 def chain(f: Callable[[], Iterator[Any]] | str, *, name: str = "") -> Chain:
     """`@chain` on a generator that yields paths, or `chain("text")`.
 
-    Element names are the generator's local variables. Raises CompileError, when the graph is made, for links that cannot be right.
+    Element names are the generator's local variables. Raises CompileError, when the graph is made, for links that
+    cannot be right.
     """
     if isinstance(f, str):
         from mcc.lang.chaintext import parse_chain  # the text form builds on this module
@@ -134,7 +135,7 @@ def chain(f: Callable[[], Iterator[Any]] | str, *, name: str = "") -> Chain:
     span = Span(code.co_filename, code.co_firstlineno, 0)
     if not inspect.isgeneratorfunction(f):
         raise CompileError((Diagnostic("error", span, f"the chain {f.__name__} yields nothing",
-                                       "a @chain function yields its paths: yield Port(\"lan\") >> x >> Port(\"wan\")"),))
+                                       "a @chain function yields its paths: yield Port('lan') >> x"),))
     return Chain(name or f.__name__, functools.partial(_run, f, name or f.__name__, span), span)
 
 

@@ -155,5 +155,5 @@ def _branches(cases: list[tuple[Cls | None, Any]], span: Span) -> Path:
             both = c if inner is None else inner if c is None else c & inner
             heads.append((node, inp, context, both))
         tails += [t for t in p.tails if t not in tails]
-        links += [l for l in p.links if l not in links]
+        links += [link for link in p.links if link not in links]
     return Path(heads[0][0], heads, tails, links, [])

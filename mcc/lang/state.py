@@ -71,7 +71,7 @@ class HashMap(Generic[K, V]):
 
 
 class PerCore(Generic[T]):
-    """One value a core, `self.turn.value`. `PerCore(u32, 0)`, or by annotation `self.turn: PerCore[u32] = PerCore()`."""
+    """One value a core, `self.turn.value`: `PerCore(u32, 0)`, or `self.turn: PerCore[u32] = PerCore()`."""
 
     def __init__(self, t: type[T] | None = None, start: int = 0) -> None:
         self.item = t

@@ -34,7 +34,7 @@ def subjects(c: Cls) -> Iterator[Subject]:
 
 
 def tested_fields(c: Cls) -> frozenset[str]:
-    """Keys of the fields whose values decide the class; which layers a packet has and where it came from do not count.
+    """Keys of the fields whose values decide the class; layers and where a packet came from do not count.
 
     A read of the frame counts for every field that holds its bits, whatever the layer, and is "raw" where none does or
     where it is of the length.

@@ -36,8 +36,8 @@ def _check_writes(graph: Graph, codes: Mapping[int, Code], plans: Plans, report:
                     told.add((first.node, later.node))
                     report.warning(
                         graph.nodes[later.node].span,
-                        f"the class of {graph.nodes[later.node].name} tests {both[0]}, which {graph.nodes[first.node].name} "
-                        "rewrites before: the class is about the packet as it came in",
+                        f"the class of {graph.nodes[later.node].name} tests {both[0]}, which "
+                        f"{graph.nodes[first.node].name} rewrites before: the class is about the packet as it came in",
                         "put FlowClassifier() between them to classify the rewritten packet",
                         also=((graph.nodes[first.node].span, f"{graph.nodes[first.node].name} is made here"),))
 

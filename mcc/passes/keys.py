@@ -40,8 +40,8 @@ def width(field: str) -> int:
 
 
 def pack(fields: Sequence[str], more: Sequence[tuple[str, int]] = ()) -> tuple[tuple[KeyPart, ...], int]:
-    """Places for the fields, and `more` (name, width), in 32-bit words: wide ones first, narrow ones share words. -> parts,
-    number of words."""
+    """Places for the fields, and `more` (name, width), in 32-bit words: wide ones first, narrow ones share words.
+    -> parts, number of words."""
     parts: list[KeyPart] = []
     word = 0
     for f in sorted(fields, key=lambda k: -width(k) if width(k) >= 32 else 0):

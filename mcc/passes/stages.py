@@ -28,8 +28,8 @@ from mcc.passes.walk import Walker, element_class
 
 @dataclass(frozen=True)
 class Start:
-    """Where a stage begins: (node, output, way, port), one an entry; output -1: at the node's input; port -1: inside the
-    chain."""
+    """Where a stage begins: (node, output, way, port), one an entry; output -1: at the node's input; port -1: inside
+    the chain."""
 
     name: str
     points: tuple[tuple[int, int, int, int], ...]
@@ -123,7 +123,7 @@ class _Planner:
                      m.ite(m.from_class(has("ip6")), m.leaf((arc, "ip6")), m.leaf((arc, "none"))))
 
     def grouped_elements(self, arcs: list[Arc], start: Start, classes: list[Cls]) -> frozenset[tuple[int, str]]:
-        """(node, family) of elements that somewhere have fewer fields than the walk's key, or a key that is class first."""
+        """(node, family) of elements that somewhere have fewer fields than the walk's key, or a class-first key."""
         out = set()
         for arc in arcs:
             for family in ("ip", "ip6", ""):
@@ -199,7 +199,7 @@ class _Planner:
         return out
 
     def add_mirrors(self, stage: int) -> None:
-        """What answers walk: the elements of the walk backwards in a duplex, else the same walk; and numbers of walks."""
+        """What answers walk: the elements of the walk backwards in a duplex, else the same; and numbers of walks."""
         walks: dict[Arc, int] = {}
         for i, leaf in enumerate(self.leaves):
             if leaf.stage != stage:

@@ -309,6 +309,7 @@ class PythonBox:
             self._visits[step.node].bytes += turn.entry_bytes
         if not role:
             return PASS
+        r.way = step.way
         verdict = self._handle(step, role, turn)
         self._drain(step.node, step)
         if verdict >= 0:
@@ -345,9 +346,9 @@ class PythonBox:
             self._drop(f"drop:{self.runners[node].name}", p)
         for m in self.runners[node].maps():
             released, m.released = m.released, []
-            for packet, inp in released:
+            for packet, (inp, parked_way) in released:
                 packet.at = self.effects.now
-                self._enter((node, -1 - inp, way), packet)
+                self._enter((node, -1 - inp, parked_way), packet)
 
     def _made(self, what: lang.ArpRequest | PacketState) -> PacketState:
         if isinstance(what, PacketState):

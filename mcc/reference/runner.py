@@ -53,8 +53,9 @@ class Runner:
         self.inst, self.elem = inst, inst.__mcc_elem__
         self.name = name or self.elem.name
         self.effects = effects if effects is not None else Effects()
-        self.input = 0
-        self.owner = Owner(inst, World(lambda: self.effects.now, self.effects.lost.append, lambda: self.input))
+        self.input = self.way = 0
+        self.owner = Owner(inst, World(lambda: self.effects.now, self.effects.lost.append,
+                                       lambda: (self.input, self.way)))
         self.faults = 0
         self.fault_text = ""
         self.flow: Any = None

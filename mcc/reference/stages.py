@@ -46,7 +46,7 @@ def make_stage(walker: Walker, number: int, starts: tuple[Start, ...], session: 
         more, both = inside.output(node, out, way) if out >= 0 else inside.arrive(node, -1 - out, way)
         nodes |= more
         pairs |= both
-    classes = walker.classes(nodes)
+    classes = walker.classes(starts)
     possible = _Possible(walker)
     walks = [w for node, out, way in starts
              for w in (possible.output(node, out, way) if out >= 0 else possible.arrive(node, -1 - out, way))]

@@ -24,11 +24,12 @@ PARK_NS = SECOND
 
 @dataclass(frozen=True)
 class World:
-    """What state needs from outside: the time in ns, where given-up packets go, the input that is being served."""
+    """What state needs from outside: the time in ns, where given-up packets go, the input that is being served and the
+    way of a duplex."""
 
     now: Callable[[], int]
     lost: Callable[[PacketState], None]
-    where: Callable[[], int]
+    where: Callable[[], tuple[int, int]]
 
 
 class TableState:
@@ -99,8 +100,8 @@ class PortsState:
 
 
 class MapState:
-    """A HashMap with its parked packets. `released`: packets that may go on, oldest first, with the input they were
-    parked at."""
+    """A HashMap with its parked packets. `released`: packets that may go on, oldest first, with the input and the
+    way they were parked at."""
 
     def __init__(self, m: HashMap[Any, Any], key: type[FixedInt], value: type[FixedInt], world: World) -> None:
         self.cap, self.timeout = m.cap, round(m.timeout * SECOND)
@@ -109,8 +110,8 @@ class MapState:
         self.now, self.lost, self.where = world.now, world.lost, world.where
         self.count = 0
         self.entries: dict[int, tuple[int, int]] = {}
-        self.parked: dict[int, deque[tuple[int, int, PacketState, int]]] = {}
-        self.released: list[tuple[PacketState, int]] = []
+        self.parked: dict[int, deque[tuple[int, int, PacketState, tuple[int, int]]]] = {}
+        self.released: list[tuple[PacketState, tuple[int, int]]] = []
         for k, v in m.initial.items():
             self.put(k, v)
 

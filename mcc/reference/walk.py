@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Union
 
-from mcc.lang.algebra import Cls
+from mcc.lang.algebra import Cls, has
 from mcc.lang.chain import declared_class
 from mcc.lang.element import Element
 from mcc.lang.evaluate import matches
@@ -112,32 +113,39 @@ class Walker:
             back = Step(s.node, s.inp, 1 - s.way, (back, *s.outs[1:]))
         return back
 
-    def reachable(self, node: int, out: int, way: int) -> set[int]:
-        """Elements that some packet may reach from an output, inside the stage."""
-        found: set[int] = set()
-        todo = [(node, out, way)]
+    def classes(self, starts: Iterable[tuple[int, int, int]]) -> list[Cls]:
+        """All that a stage's classification tests, from its starts on: the links, and the whole classes of the elements
+        that they lead to, layers included."""
+        out: list[Cls] = []
         seen: set[tuple[int, int, int]] = set()
+        todo = list(starts)
         while todo:
             at = todo.pop()
             if at in seen:
                 continue
             seen.add(at)
-            for e in self.graph.links(*at):
-                n = self.graph.nodes[e.dst]
-                if n.elem is not None:
-                    found.add(n.id)
-                    todo += [(n.id, k, e.way) for k in range(n.elem.__mcc_elem__.ports[1])]
-        return found
-
-    def classes(self, nodes: set[int]) -> list[Cls]:
-        """All that a stage's classification tests: every link, and the elements of the stage."""
-        out = [e.cls for e in self.graph.edges if e.cls is not None]
-        for n in sorted(nodes):
-            elem = self.graph.nodes[n].elem
-            assert isinstance(elem, Element)
-            found = (declared_class(elem, inp) for inp in range(elem.__mcc_elem__.ports[0]))
-            out += [c for c in found if c is not None]
+            node, port, way = at
+            if port >= 0:
+                links = self.graph.links(node, port, way)
+                out += [e.cls for e in links if e.cls is not None]
+                todo += [(e.dst, -1 - e.inp, e.way) for e in links]
+                continue
+            elem = self.graph.nodes[node].elem
+            if elem is not None:
+                out += self.asked(node, elem, -1 - port)
+                todo += [(node, k, way) for k in range(elem.__mcc_elem__.ports[1])]
         return out
+
+    def asked(self, node: int, elem: Element, inp: int) -> list[Cls]:
+        """The parts of an element's class at an input."""
+        declared = declared_class(elem, inp)
+        session = elem.__mcc_elem__.session
+        layers = set(self.needs.get((node, inp), ()))
+        if session is not None and inp == 0:
+            layers |= session_layers(session)
+        both = {"net": ("ip", "ip6"), "l4": ("tcp", "udp")}
+        return [*([declared] if declared is not None else []),
+                *(has(x) for layer in sorted(layers) for x in both.get(layer, (layer,)))]
 
 
 @dataclass

@@ -16,8 +16,8 @@ ENDS = ("fin", "rst", "timeout", "closed", "evicted", "replaced", "end")
 
 _SESSION = struct.Struct("<IHHIIQQQ")
 _ALERT = struct.Struct("<IIIIQQ12I")
-_SHORT = {"ip.src": "src", "ip.dst": "dst", "ip6.src": "src", "ip6.dst": "dst", "l4.sport": "sport", "l4.dport": "dport",
-          "vlan.vid": "vlan", "eth.src": "eth_src", "eth.dst": "eth_dst", "in.port": "port"}
+_SHORT = {"ip.src": "src", "ip.dst": "dst", "ip6.src": "src", "ip6.dst": "dst", "l4.sport": "sport",
+          "l4.dport": "dport", "vlan.vid": "vlan", "eth.src": "eth_src", "eth.dst": "eth_dst", "in.port": "port"}
 _PROTO = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmp6"}
 NS = 1_000_000_000
 

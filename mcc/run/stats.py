@@ -1,7 +1,7 @@
 """Statistics of a box in the shape of CONTRACT.md, put together from the counters of the module.
 
-Elements are not counted while packets pass: each leaf and direction counts its packets, each site those that left the trunk there, and
-an element has seen what its walk had minus what left before it.
+Elements are not counted while packets pass: each leaf and direction counts its packets, each site those that left the
+trunk there, and an element has seen what its walk had minus what left before it.
 """
 
 from __future__ import annotations
@@ -83,7 +83,8 @@ def _elements(box: Any, walks: list[Pair], sites: list[Pair]) -> dict[str, Any]:
     return out
 
 
-def _add(arc: Arc, path: tuple[int, ...], walk: int, count: Pair, lookup: dict[Any, Pair], seen: dict[int, Pair]) -> None:
+def _add(arc: Arc, path: tuple[int, ...], walk: int, count: Pair, lookup: dict[Any, Pair],
+         seen: dict[int, Pair]) -> None:
     plan = arc.to
     if isinstance(plan, End):
         return

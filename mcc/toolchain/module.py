@@ -114,7 +114,8 @@ def _suffix() -> str:
 
 def _digest(c_source: str, declared: str, cc: Sequence[str], args: Sequence[str], blobs: Mapping[str, bytes]) -> str:
     h = hashlib.sha256()
-    version = subprocess.run([*cc, "-dumpfullversion", "-dumpmachine"], capture_output=True, text=True, check=False).stdout
+    asked = subprocess.run([*cc, "-dumpfullversion", "-dumpmachine"], capture_output=True, text=True, check=False)
+    version = asked.stdout
     cpu = _cpu() if "-march=native" in args else ""
     for text in (c_source, declared, json.dumps([*cc, *args]), version, cpu, cffi.__version__, VERSION, sys.version):
         h.update(text.encode())
