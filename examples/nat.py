@@ -44,7 +44,7 @@ class NAT(Element):
         self.ports = Ports(1024, 65535)
 
     def new_session(self, c: NatState, pkt: Packet, flow: Flow) -> Action:
-        if not pkt.tcp.syn:
+        if not pkt.tcp.syn or pkt.tcp.ackflag:  # a connection begins with SYN, an answer is SYN and ACK
             return DROP
         c.port = self.ports.take()
         if c.port == 0:

@@ -3,16 +3,15 @@
     mcc run examples/vlan_stats.py examples/captures/vlan.pcap --sessions -
 
 VlanStats has one counter a VLAN, shared by all connections in it; PacketStats one a connection and direction. Packets
-leave without their tag.
+leave without their outer tag.
 """
 
 from collections.abc import Iterator
 
-from mcc import ANY, VLAN, Path, Port, chain
+from mcc import Duplex, Port, chain, duplex
 from mcc.std import PacketStats, VlanStats, VlanStrip
 
 
 @chain
-def vlan_stats() -> Iterator[Path]:
-    lan, wan = Port("lan"), Port("wan")
-    yield lan >> {VLAN: VlanStats() >> PacketStats() >> VlanStrip() >> wan, ANY: wan}
+def vlan_stats() -> Iterator[Duplex]:
+    yield duplex(Port("lan"), VlanStats() >> PacketStats() >> VlanStrip(), Port("wan"))

@@ -1,4 +1,4 @@
-"""Address and port translation for TCP: the answer's tuple is registered when a connection is made."""
+"""Address and port translation for TCP, with and without statistics, and with elements that need only scratch."""
 
 from collections.abc import Iterator
 
@@ -8,9 +8,10 @@ from mcc import (
     TCP4,
     Action,
     Addr4,
+    Chain,
+    Duplex,
     Element,
     Flow,
-    Graph,
     Packet,
     Port,
     Ports,
@@ -21,6 +22,7 @@ from mcc import (
     struct,
     u16,
     u32,
+    u64,
 )
 
 
@@ -64,6 +66,57 @@ class NAT(Element):
         self.ports.give(c.port)
 
 
+@struct
+class Count:
+    packets: u64 = 0
+    bytes: u64 = 0
+
+
+@element(session=TCP4, scratch=Count)
+class Stats(Element):
+    """Packets and bytes of each direction of each session."""
+
+    def process_packet(self, s: Count, pkt: Packet) -> Action:
+        s.packets += 1
+        s.bytes += pkt.length
+        return PASS
+
+
+@struct
+class Longest:
+    length: u32 = 0
+
+
+@element(session=TCP4, scratch=Longest)
+class Added(Element):
+    """One more element that needs only scratch: the longest packet."""
+
+    def process_packet(self, s: Longest, pkt: Packet) -> Action:
+        s.length = max(s.length, pkt.length)
+        return PASS
+
+
 @chain
-def nat() -> Iterator[Graph]:
+def nat() -> Iterator[Duplex]:
     yield duplex(Port("lan"), NAT(ip4("192.0.2.1")), Port("wan"))
+
+
+@chain
+def nat_stats() -> Iterator[Duplex]:
+    yield duplex(Port("lan"), NAT(ip4("192.0.2.1")) >> Stats(), Port("wan"))
+
+
+def with_added(count: int) -> Chain:
+    """NAT and statistics, and `count` (1 or more) further elements."""
+
+    @chain
+    def added() -> Iterator[Duplex]:
+        more = Added() >> Added() if count > 1 else Added()
+        for _ in range(2, count):
+            more = more >> Added()
+        yield duplex(Port("lan"), NAT(ip4("192.0.2.1")) >> Stats() >> more, Port("wan"))
+
+    return added
+
+
+added1, added2, added3, added4, added5, added6 = (with_added(n) for n in range(1, 7))

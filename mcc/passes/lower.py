@@ -36,7 +36,9 @@ def lower(code: Code) -> Code:
 def _func(f: h.Func, simplify: Simplifier) -> h.Func:
     low = _Lower(f, simplify)
     body = low.block(f.body)
-    return scopes(replace(f, locals=(*f.locals, *low.temps), body=body))
+    known = {n for n, _ in f.locals}
+    turned = {n.name: n.type for n in walk(f.body) if isinstance(n, h.ForRange) and n.name not in known}
+    return scopes(replace(f, locals=(*f.locals, *turned.items(), *low.temps), body=body))
 
 
 class _Lower:

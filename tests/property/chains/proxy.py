@@ -2,7 +2,23 @@
 
 from collections.abc import Iterator
 
-from mcc import PASS, Action, Batch, Counter, Duplex, Element, Net, Port, Session, chain, duplex, element, ip4, struct, u64
+from mcc import (
+    PASS,
+    Action,
+    Batch,
+    Counter,
+    Duplex,
+    Element,
+    Net,
+    Port,
+    Session,
+    chain,
+    duplex,
+    element,
+    ip4,
+    struct,
+    u64,
+)
 from mcc.std import PacketStats, RateLimiter, ReverseProxy
 
 SOURCES = Session(Net.src, timeout=10)
