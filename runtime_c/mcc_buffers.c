@@ -18,6 +18,13 @@ static bool mcc_buffer_part_init(struct mcc_buffer_part *part, uint32_t count, u
     return count == 0 || part->base;
 }
 
+static void mcc_buffer_part_free(struct mcc_buffer_part *part)
+{
+    size_t bytes = (size_t)part->count * part->stride;
+    mcc_packet_unguard(part->base, (size_t)part->fresh * part->stride); /* whoever maps it next */
+    mcc_mem_unmap(part->base, bytes);
+}
+
 int mcc_buffers_init(struct mcc_buffers *b, uint32_t small, uint32_t large)
 {
     struct mcc_buffers made;
@@ -26,7 +33,7 @@ int mcc_buffers_init(struct mcc_buffers *b, uint32_t small, uint32_t large)
     if (!mcc_buffer_part_init(&made.small, small, MCC_BUFFER_STRIDE))
         return -ENOMEM;
     if (!mcc_buffer_part_init(&made.large, large, MCC_BUFFER_LARGE_STRIDE)) {
-        mcc_mem_unmap(made.small.base, (size_t)small * MCC_BUFFER_STRIDE);
+        mcc_buffer_part_free(&made.small);
         return -ENOMEM;
     }
     *b = made;
@@ -35,8 +42,8 @@ int mcc_buffers_init(struct mcc_buffers *b, uint32_t small, uint32_t large)
 
 void mcc_buffers_free(struct mcc_buffers *b)
 {
-    mcc_mem_unmap(b->small.base, (size_t)b->small.count * MCC_BUFFER_STRIDE);
-    mcc_mem_unmap(b->large.base, (size_t)b->large.count * MCC_BUFFER_LARGE_STRIDE);
+    mcc_buffer_part_free(&b->small);
+    mcc_buffer_part_free(&b->large);
     *b = (struct mcc_buffers){.small.base = NULL};
 }
 
@@ -65,8 +72,10 @@ struct mcc_packet *mcc_buffer_get(struct mcc_buffers *b, uint32_t len)
         p = mcc_buffer_part_get(&b->small);
     else if (len <= MCC_BUFFER_LARGE_ROOM)
         p = mcc_buffer_part_get(&b->large);
-    if (p)
+    if (p) {
         p->len = p->wire_len = len;
+        mcc_packet_guard(p, len);
+    }
     return p;
 }
 
@@ -75,6 +84,7 @@ void mcc_buffer_put(struct mcc_buffers *b, struct mcc_packet *p)
     uintptr_t at = (uintptr_t)p - (uintptr_t)b->small.base;
     struct mcc_buffer_part *part =
         at < (size_t)b->small.count * MCC_BUFFER_STRIDE ? &b->small : &b->large;
+    mcc_packet_guard(p, 0);
     p->next = part->free;
     part->free = p;
     part->used--;

@@ -113,8 +113,11 @@ static inline void mcc_checksum_write(uint8_t *field, uint16_t sum, bool udp)
 {
     if (udp && sum == 0)
         sum = 0xffff;
-    field[0] = (uint8_t)(sum >> 8);
-    field[1] = (uint8_t)sum;
+    sum = __builtin_bswap16(sum);
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+    sum = __builtin_bswap16(sum);
+#endif
+    memcpy(field, &sum, sizeof sum);
 }
 
 /* Adds the difference to the checksum at `field`. */
@@ -123,7 +126,10 @@ static inline void mcc_checksum_apply(uint8_t *field, uint32_t delta, bool udp)
     uint16_t was = mcc_be16(field);
     if (udp && was == 0)
         return;
-    mcc_checksum_write(field, (uint16_t)~mcc_checksum_fold((uint64_t)(uint16_t)~was + delta), udp);
+    uint32_t sum = (uint16_t)~was + (delta >> 16) + (delta & 0xffff);
+    sum = (sum >> 16) + (sum & 0xffff);
+    sum = (sum >> 16) + (sum & 0xffff);
+    mcc_checksum_write(field, (uint16_t)~sum, udp);
 }
 
 /* ---- the checksums of a packet */
@@ -145,6 +151,15 @@ static inline void mcc_fix(struct mcc_packet *p)
 {
     if (!p->fix)
         return;
+    if (p->layers & MCC_TCP) { /* most of what is rewritten */
+        if (p->layers & MCC_IP && p->ip_delta)
+            mcc_checksum_apply(p->data + p->l3 + 10, p->ip_delta, false);
+        if (p->l4_delta)
+            mcc_checksum_apply(p->data + p->l4 + 16, p->l4_delta, false);
+        p->fix = 0;
+        p->ip_delta = p->l4_delta = 0;
+        return;
+    }
     if (p->fix & MCC_FIX_IP && p->layers & MCC_IP)
         mcc_checksum_apply(p->data + p->l3 + 10, p->ip_delta, false);
     uint32_t at = p->fix & MCC_FIX_L4 ? mcc_checksum_l4_at(p) : 0;

@@ -110,21 +110,26 @@ static inline void mcc_core_drop(struct mcc_core *core, struct mcc_packet *p, ui
     mcc_buffer_put(core->buffers, p);
 }
 
-/* A packet leaves by `port`: checksums are mended once for all that was rewritten. */
-static inline void mcc_core_out(struct mcc_core *core, struct mcc_packet *p, uint16_t port)
+/* A packet leaves by `port` as it is: nothing in it was rewritten. */
+static inline void mcc_core_send(struct mcc_core *core, struct mcc_packet *p, uint16_t port)
 {
     if (__builtin_expect(core->out_count == MCC_OUT_MAX, 0)) {
         mcc_core_drop(core, p, MCC_DROP_OUT_FULL);
         return;
     }
-    if (p->fix)
-        mcc_fix(p);
     if (__builtin_expect(core->checksums == MCC_CHECKSUMS_FIX, 0))
         mcc_checksum_fill(p);
     p->out_port = port;
     core->ports[port].tx_packets++;
     core->ports[port].tx_bytes += p->len;
     core->out[core->out_count++] = p;
+}
+
+/* A packet leaves by `port`: checksums are mended once for all that was rewritten. */
+static inline void mcc_core_out(struct mcc_core *core, struct mcc_packet *p, uint16_t port)
+{
+    mcc_fix(p);
+    mcc_core_send(core, p, port);
 }
 
 #endif

@@ -184,6 +184,7 @@ static inline bool mcc_push_vlan(struct mcc_packet *p, uint16_t vid)
 {
     if (!(p->layers & MCC_ETH) || p->vlans >= MCC_MAX_VLANS || p->headroom < 4)
         return false;
+    mcc_packet_unguard(p->data - 4, 4);
     memmove(p->data - 4, p->data, 12);
     mcc_shift_layers(p, 4);
     mcc_store16(p->data + 12, 0x8100);
@@ -200,6 +201,7 @@ static inline void mcc_pop_vlan(struct mcc_packet *p)
         return;
     memmove(p->data + 4, p->data, 12);
     mcc_shift_layers(p, -4);
+    mcc_packet_guard(p, p->len);
     p->vlans--;
     if (p->vlans == 0)
         p->layers &= (uint16_t)~MCC_VLAN;

@@ -42,9 +42,11 @@ enum mcc_fixup {          /* checksums that need mending when the packet leaves,
 
 struct mcc_packet {
     uint8_t *data;        /* first byte of the frame; owned by this packet's buffer */
+    uint64_t at;          /* time, ns since the epoch */
     uint32_t len;         /* captured bytes at data */
     uint32_t wire_len;    /* bytes it had on the wire, >= len */
-    uint64_t at;          /* time, ns since the epoch */
+    uint32_t ip_end;      /* offset of the first byte behind the IP packet (padding follows), <= len */
+    uint32_t entry_len;   /* `len` when it entered the stage, for counters */
     uint16_t etype;       /* EtherType behind all VLAN tags, host order; 0 where there is none */
     uint16_t l3;          /* offset of the network header (behind all tags) */
     uint16_t l4;          /* offset of the transport header */
@@ -55,21 +57,55 @@ struct mcc_packet {
     uint8_t link;         /* enum mcc_link */
     uint8_t fix;          /* enum mcc_fixup: which checksums the accumulated deltas apply to */
     uint8_t frag;         /* 1: has a non-zero fragment offset; 2: more fragments follow */
-    int16_t verdict;      /* enum mcc_verdict of the last handler */
+    uint16_t out_port;    /* index of the port it leaves by */
     uint32_t ip_delta;    /* accumulated one's complement difference for the IPv4 header checksum */
     uint32_t l4_delta;    /* the same for TCP, UDP, ICMP */
     uint32_t next_hop;    /* IPv4 address to resolve, host order; 0: the destination */
-    uint32_t ip_end;      /* offset of the first byte behind the IP packet (padding follows), <= len */
     uint32_t order;       /* place in its burst, where batches change the order */
-    uint32_t entry_len;   /* `len` when it entered the stage, for counters */
-    uint16_t headroom;    /* free bytes before data */
-    uint16_t out_port;    /* index of the port it leaves by */
+    /* 64 bytes: what every packet needs is in one cache line */
+    struct mcc_packet *next; /* borrowed by whoever queues the packet */
     uint32_t room;        /* capacity of the buffer from data on */
     uint32_t cookie;      /* for whoever keeps the packet for a while */
-    struct mcc_packet *next; /* borrowed by whoever queues the packet */
+    uint16_t headroom;    /* free bytes before data */
 };
 
 enum { MCC_MAX_VLANS = 8, MCC_HEADROOM = 128 };
+
+/* In sanitized builds the buffer around the frame cannot be touched: a read one byte beyond it is reported. */
+#if defined(__SANITIZE_ADDRESS__)
+#define MCC_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MCC_ASAN 1
+#endif
+#endif
+#ifdef MCC_ASAN
+#include <sanitizer/asan_interface.h>
+#else
+#define MCC_ASAN 0
+#endif
+
+/* Makes the `len` bytes from data on all that can be touched of headroom, frame and tailroom; to be called when data or
+ * len has changed. Nothing in ordinary builds. */
+static inline void mcc_packet_guard(const struct mcc_packet *p, uint32_t len)
+{
+#if MCC_ASAN
+    ASAN_POISON_MEMORY_REGION(p->data - p->headroom, (size_t)p->headroom + p->room);
+    ASAN_UNPOISON_MEMORY_REGION(p->data, len);
+#else
+    (void)p, (void)len;
+#endif
+}
+
+/* The `bytes` from `at` on can be touched again. Nothing in ordinary builds. */
+static inline void mcc_packet_unguard(const uint8_t *at, size_t bytes)
+{
+#if MCC_ASAN
+    ASAN_UNPOISON_MEMORY_REGION(at, bytes);
+#else
+    (void)at, (void)bytes;
+#endif
+}
 
 static inline uint16_t mcc_be16(const uint8_t *p) { return (uint16_t)(p[0] << 8 | p[1]); }
 static inline uint32_t mcc_be32(const uint8_t *p)

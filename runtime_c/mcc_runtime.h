@@ -61,6 +61,7 @@ void mcc_box_advance(struct mcc_box *box, uint64_t to);
 void mcc_box_finish(struct mcc_box *box, bool run_out);
 uint32_t mcc_box_out(struct mcc_box *box, struct mcc_packet ***packets);
 void mcc_box_sent(struct mcc_box *box);
+uint32_t mcc_box_buffers(const struct mcc_box *box);
 const struct mcc_count *mcc_box_walks(const struct mcc_box *box, uint32_t *n);
 const struct mcc_count *mcc_box_sites(const struct mcc_box *box, uint32_t *n);
 const uint64_t *mcc_box_drops(const struct mcc_box *box, uint32_t *n);

@@ -14,7 +14,7 @@ from mcc.emit.handlers import signature
 from mcc.emit.names import Names
 from mcc.ir.element import Code
 from mcc.ir.func import Action, Func, MapPut, StructType
-from mcc.ir.plan import Arc, End, KeyKind, Leaf, Plans, Step
+from mcc.ir.plan import Arc, End, KeyKind, Leaf, Plans, Step, steps
 from mcc.ir.walkers import expressions, statements
 
 INDENT = "    "
@@ -114,6 +114,13 @@ def walk_function(scene: Scene, leaf: Leaf, direction: int) -> str:
     return "\n".join([head, "{", *lines, "}"])
 
 
+def leave(scene: Scene, leaf: Leaf) -> str:
+    """How packets of a leaf leave: those that may have been rewritten have their checksums mended."""
+    rewritten = leaf.stage > 0 or any(scene.codes[s.node].writes for a in (leaf.arc, leaf.mirror) if a is not None
+                                      for s in steps(a.to))
+    return "mcc_core_out" if rewritten else "mcc_core_send"
+
+
 def walk_name(leaf: Leaf, direction: int) -> str:
     if direction < 0 or not leaf.bidirectional:
         return f"leaf{leaf.id}_walk"
@@ -151,7 +158,7 @@ def batch_function(scene: Scene, leaf: Leaf, direction: int) -> str:
                           INDENT * 2 + "batch[kept++] = p;", INDENT + "else", INDENT * 2 + stop, "}", "n = kept;",
                           "if (n == 0)", INDENT + "return;"]
         path, plan = (*path, 0), plan.outs[0].to
-    end = f"mcc_core_out(&box->core, batch[i], PORT_{scene.ports[plan.index]});" if plan.kind == "port" else \
+    end = f"{leave(scene, leaf)}(&box->core, batch[i], PORT_{scene.ports[plan.index]});" if plan.kind == "port" else \
         f"mcc_core_drop(&box->core, batch[i], {scene.reasons[plan.reason]}); /* {plan.reason} */"
     lines += ["for (uint32_t i = 0; i < n; i++)", INDENT + end]
     setup = ["int verdict;", "uint32_t kept;", "(void)verdict, (void)kept, (void)flow, (void)id;"]
@@ -190,7 +197,8 @@ class _Body:
 
     def end(self, end: End, depth: int) -> None:
         if end.kind == "port":
-            self.put(depth, f"mcc_core_out(&box->core, p, PORT_{self.scene.ports[end.index]});", "return MCC_PASS;")
+            out = leave(self.scene, self.leaf)
+            self.put(depth, f"{out}(&box->core, p, PORT_{self.scene.ports[end.index]});", "return MCC_PASS;")
         elif end.kind == "stage":
             self.put(depth, f"stage{end.index}_packet(box, p);", "return MCC_PASS;")
         else:

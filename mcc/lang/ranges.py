@@ -52,6 +52,11 @@ def intersect(a: Ranges, b: Ranges) -> Ranges:
     return tuple(out)
 
 
+def subtract(a: Ranges, b: Ranges) -> Ranges:
+    """The values of `a` that are not in `b`."""
+    return intersect(a, complement(b, max((hi for _, hi in a), default=0).bit_length()))
+
+
 def contains(ranges: Ranges, value: int) -> bool:
     """By bisection."""
     lo, hi = 0, len(ranges)

@@ -249,6 +249,7 @@ static void test_buffers(void)
             CHECK(p->len == len && p->wire_len == len && p->room >= len &&
                   p->headroom == MCC_HEADROOM);
             CHECK(p->layers == 0 && p->fix == 0 && p->next == NULL && ((uintptr_t)p & 63) == 0);
+            mcc_packet_unguard(p->data - p->headroom, (size_t)p->headroom + p->room);
             memset(p->data - p->headroom, (int)count, p->headroom + p->room);
             large += is_large;
             held[count++] = p;
