@@ -4,10 +4,10 @@
     mcc run examples/nat.py examples/captures/http.pcap -o out.pcap --sessions -
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator  # noqa: I001  (the names stay on two lines)
 
-from mcc import DROP, PASS, TCP4, Action, Element, Flow, Packet, Port, Ports, chain, duplex, element, ip4, struct, u16, u32
+from mcc import DROP, IP, PASS, TCP4, Action, Addr4, Duplex, Element, Flow, Packet, Port, Ports
+from mcc import chain, duplex, element, ip4, struct, u16, u32
 
 
 @struct
@@ -17,9 +17,9 @@ class NatState:
     client_port: u16 = 0
 
 
-@element(session=TCP4, conn=NatState)  # conn: one copy, shared by both directions
+@element(session=TCP4, conn=NatState, cls=IP)  # conn: one copy, shared by both directions
 class NAT(Element):
-    public: u32
+    public: Addr4
 
     def setup(self) -> None:
         self.ports = Ports(1024, 65535)
@@ -49,5 +49,5 @@ class NAT(Element):
 
 
 @chain
-def nat() -> Iterator[Any]:
+def nat() -> Iterator[Duplex]:
     yield duplex(Port("lan"), NAT(ip4("192.0.2.1")), Port("wan"))

@@ -53,7 +53,8 @@ static inline void mcc_delta8(uint32_t *acc, uint8_t was, uint8_t now, bool seco
 
 static inline void mcc_delta32(uint32_t *acc, uint32_t was, uint32_t now)
 {
-    *acc = mcc_ones_add(mcc_ones_add(*acc, ~was), now);
+    *acc = mcc_ones_add(*acc,
+                        mcc_ones_add(~was, now)); /* the same for both checksums: computed once */
 }
 
 static inline void mcc_delta64(uint32_t *acc, uint64_t was, uint64_t now)
@@ -123,13 +124,21 @@ static inline void mcc_checksum_write(uint8_t *field, uint16_t sum, bool udp)
 /* Adds the difference to the checksum at `field`. */
 static inline void mcc_checksum_apply(uint8_t *field, uint32_t delta, bool udp)
 {
-    uint16_t was = mcc_be16(field);
+    uint16_t was;
+    memcpy(&was, field, sizeof was);
     if (udp && was == 0)
         return;
-    uint32_t sum = (uint16_t)~was + (delta >> 16) + (delta & 0xffff);
-    sum = (sum >> 16) + (sum & 0xffff);
-    sum = (sum >> 16) + (sum & 0xffff);
-    mcc_checksum_write(field, (uint16_t)~sum, udp);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    delta =
+        delta << 8 |
+        delta >> 24; /* times 256 modulo 0xffff: its bytes change places, as those of `was` have */
+#endif
+    uint32_t sum = mcc_ones_add(delta, (uint16_t)~was);
+    sum += sum << 16 | sum >> 16; /* both halves added, and the carry, in the upper one */
+    was = (uint16_t) ~(sum >> 16);
+    if (udp && was == 0)
+        was = 0xffff;
+    memcpy(field, &was, sizeof was);
 }
 
 /* ---- the checksums of a packet */

@@ -54,6 +54,7 @@ struct mcc_core {
     uint64_t due;         /* ns: the earliest time at which a timer may have something to do */
     uint32_t tick;        /* (now - start) >> MCC_TICK_SHIFT, saturating */
     uint8_t checksums;    /* enum mcc_checksums */
+    uint64_t tick_ends;   /* ns: when the next tick begins; 0: not known yet */
     uint32_t max_sessions;
     uint32_t active, peak;
     uint64_t created, sequence;
@@ -99,7 +100,10 @@ static inline void mcc_core_clock(struct mcc_core *core, uint64_t at)
 {
     if (at > core->now) {
         core->now = at;
-        core->tick = mcc_core_tick(core, at);
+        if (at >= core->tick_ends) {
+            core->tick = mcc_core_tick(core, at);
+            core->tick_ends = core->start + (((uint64_t)core->tick + 1) << MCC_TICK_SHIFT);
+        }
     }
 }
 
@@ -111,7 +115,7 @@ static inline void mcc_core_drop(struct mcc_core *core, struct mcc_packet *p, ui
 }
 
 /* A packet leaves by `port` as it is: nothing in it was rewritten. */
-static inline void mcc_core_send(struct mcc_core *core, struct mcc_packet *p, uint16_t port)
+static inline __attribute__((always_inline)) void mcc_core_send(struct mcc_core *core, struct mcc_packet *p, uint16_t port)
 {
     if (__builtin_expect(core->out_count == MCC_OUT_MAX, 0)) {
         mcc_core_drop(core, p, MCC_DROP_OUT_FULL);
@@ -126,7 +130,7 @@ static inline void mcc_core_send(struct mcc_core *core, struct mcc_packet *p, ui
 }
 
 /* A packet leaves by `port`: checksums are mended once for all that was rewritten. */
-static inline void mcc_core_out(struct mcc_core *core, struct mcc_packet *p, uint16_t port)
+static inline __attribute__((always_inline)) void mcc_core_out(struct mcc_core *core, struct mcc_packet *p, uint16_t port)
 {
     mcc_fix(p);
     mcc_core_send(core, p, port);

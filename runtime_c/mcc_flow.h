@@ -24,7 +24,7 @@ struct mcc_fcb {          /* the head of a flow control block: one direction */
     uint32_t last;        /* tick of its last packet */
     uint16_t walk;        /* 1 + 2 * leaf + direction; 0: not in use */
     uint8_t closing;      /* a FIN was seen, in either direction */
-    uint8_t unused;
+    uint8_t answered;     /* of direction 1: a packet of it was seen; a copy of the cold one */
 #ifdef MCC_SESSIONS
     uint64_t packets, bytes, payload;
 #endif

@@ -12,7 +12,6 @@ import typer
 
 from mcc.cli import chains, doctor, matching, running, scaffold
 from mcc.cli.console import USAGE, errors, fail, out, say
-from mcc.cli.drawing import draw
 from mcc.cli.explaining import explained
 from mcc.run.usage import UsageError
 from mcc.version import VERSION
@@ -128,7 +127,7 @@ def graph(chain: ChainArg,
           what: Annotated[What, typer.Option(help="what to draw")] = What.chain) -> None:
     """Draw a chain, its classifier, or its flow control blocks."""
     with errors():
-        draw(chains.dot(chain, what.value), output)
+        chains.draw(chain, what.value, output)
         print(output)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mcc.api import Module
-from mcc.cli import dots
+from mcc.cli import dots, drawing, pictures
 from mcc.cli.console import say, show
 from mcc.cli.summary import count
 from mcc.diag import PortError
@@ -63,9 +63,13 @@ def dump(spec: str, stage: str) -> str:
     return text if text.endswith("\n") else text + "\n"
 
 
-def dot(spec: str, what: str) -> str:
-    """The picture as Graphviz text."""
+def draw(spec: str, what: str, output: Path) -> None:
+    """The picture into a file, by the ending of its name."""
     result = compiled(spec)
-    if what == "chain":
-        return dots.chain(result.graph)
-    return dots.classifier(result.graph, result.plans) if what == "classifier" else dots.fcb(result.graph, result.plans)
+
+    def dot() -> str:
+        if what == "chain":
+            return dots.chain(result.graph)
+        return dots.classifier(result.graph, result.plans) if what == "classifier" else dots.fcb(result.graph, result.plans)
+
+    drawing.draw(output, dot, lambda: pictures.picture(result, what, Module(result).explain()))

@@ -1,37 +1,40 @@
-"""Graphviz text to a file: as it is, or drawn by `dot`."""
+"""Pictures to files: Graphviz text, SVG, or PNG made of the SVG by a Python package."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
+import importlib
+from collections.abc import Callable
 from pathlib import Path
 
 from mcc.diag import PortError
 from mcc.run.outputs import cannot_write
 from mcc.run.usage import UsageError
 
-FORMATS = {".svg": "svg", ".png": "png"}
+FORMATS = (".svg", ".png", ".dot")
+PIP = "pip install resvg-py"
 
 
-def draw(text: str, output: Path) -> None:
-    """Write `output`, .dot, .svg or .png. Raises UsageError, PortError."""
-    if output.suffix == ".dot":
-        data = text.encode()
-    elif output.suffix in FORMATS:
-        data = _rendered(text, FORMATS[output.suffix])
-    else:
+def draw(output: Path, dot: Callable[[], str], svg: Callable[[], str]) -> None:
+    """Write `output` in the form that its name ends in. Raises UsageError, PortError."""
+    if output.suffix not in FORMATS:
         raise UsageError(f"{output} ends in {output.suffix or 'nothing'}", "name it .svg, .png or .dot")
+    if output.suffix == ".dot":
+        data = dot().encode()
+    else:
+        data = svg().encode() if output.suffix == ".svg" else png(svg())
     try:
         output.write_bytes(data)
     except OSError as e:
         raise PortError(cannot_write(str(output), e.errno or 0)) from None
 
 
-def _rendered(text: str, form: str) -> bytes:
-    program = shutil.which("dot")
-    if program is None:
-        raise PortError("drawing needs Graphviz: apt install graphviz, or name the output .dot")
-    done = subprocess.run([program, f"-T{form}"], input=text.encode(), capture_output=True, check=False)
-    if done.returncode:
-        raise PortError(f"Graphviz failed: {done.stderr.decode(errors='replace').strip()}")
-    return done.stdout
+def png(svg: str) -> bytes:
+    """The picture at twice its size. Raises PortError where no package that can do it is installed."""
+    try:
+        return bytes(importlib.import_module("resvg_py").svg_to_bytes(svg_string=svg, zoom=2))
+    except ImportError:
+        pass
+    try:
+        return bytes(importlib.import_module("cairosvg").svg2png(bytestring=svg.encode(), scale=2))
+    except (ImportError, OSError):  # cairosvg without libcairo
+        raise PortError(f"PNG needs a Python package: {PIP}; or name the output .svg") from None

@@ -51,17 +51,16 @@ def _parts(facts: Facts, width: int) -> Iterable[tuple[str, list[str]]]:
 def _flow_table(facts: Facts, width: int) -> list[str]:
     out: list[str] = []
     with_other = [r for r in facts["flow_table"] if r["other_outputs"]]
+    before: tuple[str, list[Any]] = ("", [])
     for place, group in groupby(facts["flow_table"], key=lambda r: r["from"]):
         rows = list(group)
-        columns = [c for c in facts["columns"] if any(c in r["when"] or c in r["pfp"] for r in rows)]
-        hops = any(r["next_hops"] for r in rows)
-        space = any(r["session_space"] or r["key"] is not None for r in rows)
-        heads = [*columns, *["next hops"] * hops, *["session space"] * space, "leaf", "walk"]
-        out += ["", f"  from {place}"] if out else [f"  from {place}"]
-        full = [_cells(r, columns, hops, space) for r in rows]
-        if natural_width(heads, full) > width:
-            full = [_cells(r, columns, hops, space, brief=True) for r in rows]
-        out += table(heads, full, width)
+        same = [[r["when"], r["pfp"], r["session_space"], r["next_hops"]] for r in rows]
+        out += [""] * bool(out)
+        if same == before[1] and len(rows) > 1:
+            out += [f"  from {place}: the same rules as from {before[0]}"] + _walks(rows, width)
+        else:
+            out += [f"  from {place}"] + _rules(facts, rows, width)
+            before = (place, same)
     out += [""] + paragraph(_legend(facts), width)
     if facts["other_leaves"]:
         n = len(facts["other_leaves"])
@@ -72,6 +71,25 @@ def _flow_table(facts: Facts, width: int) -> list[str]:
         out += paragraph("Other outputs: " + "; ".join(dict.fromkeys(w for r in with_other for w in r["other_outputs"])),
                          width)
     return out
+
+
+def _rules(facts: Facts, rows: Sequence[Facts], width: int) -> list[str]:
+    """The table of one entry; with the session space in brief, then with the walks below, where it is too wide."""
+    columns = [c for c in facts["columns"] if any(c in r["when"] or c in r["pfp"] for r in rows)]
+    hops = any(r["next_hops"] for r in rows)
+    space = any(r["session_space"] or r["key"] is not None for r in rows)
+    heads = [*columns, *["next hops"] * hops, *["session space"] * space, "leaf", "walk"]
+    cells = [_cells(r, columns, hops, space) for r in rows]
+    if natural_width(heads, cells) > width:
+        cells = [_cells(r, columns, hops, space, brief=True) for r in rows]
+    if natural_width(heads, cells) <= width + 12:
+        return table(heads, cells, width)
+    return table(heads[:-1], [c[:-1] for c in cells], width) + [""] + _walks(rows, width)
+
+
+def _walks(rows: Sequence[Facts], width: int) -> list[str]:
+    walks = dict.fromkeys((str(r["leaf"]), r["walk"]) for r in rows)
+    return table(["leaf", "walk"], [list(w) for w in sorted(walks, key=lambda w: int(w[0]))], width)
 
 
 def _legend(facts: Facts) -> str:

@@ -14,7 +14,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int, ind
     if not rows:
         return []
     room = width - indent - GAP * (len(columns) - 1)
-    sizes = _fitted([max(len(c), *(len(r[i]) for r in rows)) for i, c in enumerate(columns)], columns, room)
+    cells = [columns, *rows]
+    sizes = [max(len(r[i]) for r in cells) for i in range(len(columns))]
+    least = [max(len(word) for r in cells for word in (r[i] or " ").split(" ")) for i in range(len(columns))]
+    sizes = _fitted(_fitted(sizes, least, room), [_LEAST] * len(least), room)
     numbers = [all(r[i].isdigit() or r[i] == "" for r in rows) for i in range(len(columns))]
     out = _row(columns, sizes, numbers, indent)
     out.append(" " * indent + (" " * GAP).join("─" * s for s in sizes))
@@ -28,13 +31,14 @@ def natural_width(columns: Sequence[str], rows: Sequence[Sequence[str]], indent:
     return indent + sum(max(len(c), *(len(r[i]) for r in rows)) + GAP for i, c in enumerate(columns)) - GAP
 
 
-def _fitted(sizes: list[int], columns: Sequence[str], room: int) -> list[int]:
+def _fitted(sizes: list[int], least: list[int], room: int) -> list[int]:
+    """The widest columns are made narrower, none below its `least`, until all fit."""
     sizes = list(sizes)
     while sum(sizes) > room:
-        widest = max(range(len(sizes)), key=lambda i: sizes[i])
-        if sizes[widest] <= _LEAST:
+        able = [i for i in range(len(sizes)) if sizes[i] > least[i]]
+        if not able:
             break
-        sizes[widest] -= 1
+        sizes[max(able, key=lambda i: sizes[i])] -= 1
     return sizes
 
 

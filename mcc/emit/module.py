@@ -164,7 +164,8 @@ class _Printer:
         func = self.codes[node].handler("on_timer")
         assert elem is not None and func is not None
         return {"node": self.names[node], "ns": max(1, round(elem.__mcc_elem__.every * 1e9)),
-                "call": f"{self.scene.handler(node, func)}(box)"}
+                "call": f"{self.scene.handler(node, func)}(box)",
+                "releases": walks.release_calls(self.scene, node, func)}
 
     def node_view(self, index: int, node: int) -> dict[str, Any]:
         code, name = self.codes[node], self.names[node]

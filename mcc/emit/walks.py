@@ -240,12 +240,7 @@ class _Body:
 
     def releases(self, node: int, func: Func, depth: int) -> None:
         """Packets that a put has let go walk on from the element's input."""
-        stages = [e for e in self.scene.plans.emits if e.node == node and e.output < 0]
-        if not stages:
-            return
-        go = [f"stage{e.stage}_packet" for e in stages]
-        for m in sorted({s.map for s in statements(func.body) if isinstance(s, MapPut)}):
-            self.put(depth, f"box_release(box, &box->{self.scene.names[node]}.{m}, {go[0]}, {go[-1]});")
+        self.put(depth, *release_calls(self.scene, node, func))
 
     def branch(self, step: Step, path: tuple[int, ...], depth: int) -> None:
         name = self.scene.names[step.node]
@@ -260,6 +255,13 @@ class _Body:
             self.put(depth, f"case {k}:", INDENT + f"box_count(box, p, {left}, {arm});")
             self.follow(step.outs[k], (*path, k), depth + 1)
         self.put(depth, "default:", INDENT + stop, "}")
+
+
+def release_calls(scene: Scene, node: int, func: Func) -> list[str]:
+    """Behind a handler: what its puts have let go walks on."""
+    go = [f"stage{e.stage}_packet" for e in scene.plans.emits if e.node == node and e.output < 0]
+    maps = sorted({s.map for s in statements(func.body) if isinstance(s, MapPut)}) if go else []
+    return [f"box_release(box, &box->{scene.names[node]}.{m}, {go[0]}, {go[-1]});" for m in maps]
 
 
 def _may_end(func: Func) -> bool:

@@ -76,9 +76,10 @@ class Path:
     def __rshift__(self, other: "Target") -> "Path":
         span = caller_span()
         target = _target(other, span)
-        links = list(self.links) + target.links
+        links = list(self.links)
         for src, out in self.tails:
             links += [Link(src, out, dst, inp, context, cls, span) for dst, inp, context, cls in target.heads]
+        links += target.links
         line = self.linear + target.linear if self.linear and target.linear else []
         return Path(self.first, self.heads, target.tails, links, line)
 

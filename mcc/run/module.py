@@ -41,6 +41,7 @@ class RunnableModule:
         self.module = module
         graph = module.compiled.graph
         self.ports: tuple[str, ...] = graph.ports
+        self.entries: tuple[int, ...] = tuple(n.port for n in graph.entries)
         self.name: str = graph.name
         self.sides = sides(sessions_of(graph))
 

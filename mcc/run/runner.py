@@ -43,7 +43,7 @@ class ReplayBox(Protocol):
 
 
 class Runnable(Protocol):
-    """What the runner needs of a module. `start` in ns; `sides`: the keys of mcc_sides.h for TCP, UDP and other IP
+    """What the runner needs of a module. `entries`: ports by which packets can come in; `start` in ns; `sides`: the keys of mcc_sides.h for TCP, UDP and other IP
     packets, and the timeout of sessions in seconds."""
 
     @property
@@ -96,7 +96,7 @@ def run_captures(module: Runnable, bindings: Bindings, options: RunOptions | Non
     """
     options = options or RunOptions()
     with ExitStack() as stack:
-        inputs = _open_inputs(bindings, stack)
+        inputs = _open_inputs(bindings, stack, module.entries)
         start = _first_time(list(inputs.values()))
         files = _open_files(bindings, options, stack)
         box = module.open_box(start=start, max_sessions=options.max_sessions, checksums=options.checksums,
@@ -120,10 +120,11 @@ class _Files:
     alerts: LineFile | None
 
 
-def _open_inputs(bindings: Bindings, stack: ExitStack) -> dict[int, Capture]:
-    """By port; one shared capture is port 0's."""
-    wanted = [bindings.source] if bindings.shared else [p.source for p in bindings.ports]
-    return {i: stack.enter_context(open_capture(path)) for i, path in enumerate(wanted) if path}
+def _open_inputs(bindings: Bindings, stack: ExitStack, entries: Sequence[int]) -> dict[int, Capture]:
+    """By port; one shared capture comes in by the first port that has links into the chain."""
+    if bindings.shared:
+        return {entries[0]: stack.enter_context(open_capture(bindings.source))} if bindings.source else {}
+    return {i: stack.enter_context(open_capture(p.source)) for i, p in enumerate(bindings.ports) if p.source}
 
 
 def _first_time(captures: Sequence[Capture]) -> int:
@@ -187,7 +188,7 @@ class _Run:
             self.views.append(view)
             if self.lib.mcc_replay_input(self.replay, port, view, len(capture.memory)) < 0:
                 raise CaptureError(f"{capture.path}: {self._error(port)[0]}")
-        if self.bindings.shared and len(self.bindings.ports) == 2:
+        if self.bindings.shared and len(self.module.entries) == 2 == len(self.bindings.ports):
             tcp, udp, other, timeout = self.module.sides
             self.lib.mcc_replay_divide(self.replay, tcp, udp, other, round(timeout * 1e9))
         if duration:

@@ -86,14 +86,15 @@ def flags(target: str = "native", *, sessions: bool = False, sanitize: bool = Fa
 
 def build_module(c_source: str, name: str, blobs: Mapping[str, bytes] | None = None, *, target: str = "native",
                  sessions: bool = False, sanitize: bool = False, level: str = "-O2", out: Path | None = None,
-                 extra: Sequence[str] = (), load: bool = True) -> Built:
+                 extra: Sequence[str] = (), load: bool = True, declared: str | None = None) -> Built:
     """Compile (or take from the cache) and load. Raises BuildError with the command and the compiler's words.
 
-    `out`: also leave `_mcc_NAME.abi3.so`-style file and `NAME.gen.c` there.
+    `out`: also leave `_mcc_NAME.abi3.so`-style file and `NAME.gen.c` there. `declared`: what Python sees of it, by
+    default the interface of a box.
     """
     blobs = blobs or {}
     cc, args = compiler(), flags(target, sessions=sessions, sanitize=sanitize, level=level, extra=extra)
-    declared = cdef(RUNTIME_C)
+    declared = cdef(RUNTIME_C) if declared is None else declared
     digest = _digest(c_source, declared, cc, args, blobs)
     module = f"_mcc_{name}_{digest[:16]}"
     folder = cache_folder() / digest[:24]

@@ -23,7 +23,12 @@ def sanitizer() -> str:
     return found.stdout.strip() if os.sep in found.stdout else ""
 
 
-@pytest.mark.parametrize("name", sorted(p.stem for p in EXAMPLES.glob("*.py")))
+ALWAYS = ("fig3", "nat", "firewall")
+"""What is run each time; the others take two minutes more and are marked slow."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in ALWAYS else [pytest.mark.slow])
+                                  for n in sorted(p.stem for p in EXAMPLES.glob("*.py"))])
 def test_captures_through(name: str, captures: list[Path]) -> None:
     library = sanitizer()
     if not library:

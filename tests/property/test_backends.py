@@ -61,6 +61,7 @@ CASES: dict[str, Case] = {
     "anew_duplex": Case("tests/property/chains/anew_duplex.py"),
     "copies": Case("tests/property/chains/copies.py"),
     "proxy": Case("tests/property/chains/proxy.py"),
+    "edges": Case("tests/property/chains/edges.py", Mix(kinds=("tcp",), ip6=False), seeds=2),
     "full": Case("tests/property/chains/full.py", seeds=4),
     "fig3": Case("examples/fig3.py", QUICK),
     "nat": Case("examples/nat.py", NAT_MIX),

@@ -38,9 +38,10 @@ class Counts(Element):
         return PASS
 
 
-@element
+@element(every=0.3)
 class Hops(Element):
-    """Parks packets until their destination has spoken; few keys, few packets a key, a timeout."""
+    """Parks packets until their destination has spoken, or until the clock lets them go; few keys, few packets a key,
+    a timeout."""
 
     def setup(self) -> None:
         self.hops = HashMap[u32, u64](3, timeout=2, park_limit=2, park_total=5)
@@ -61,6 +62,9 @@ class Hops(Element):
             return self.hops.park(pkt.ip.dst, pkt)
         pkt.eth.dst = known
         return PASS
+
+    def on_timer(self) -> None:
+        self.hops.put(0x0A000203, 0x0200000000AA)
 
 
 @chain
