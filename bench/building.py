@@ -13,8 +13,8 @@ from mcc.toolchain.module import compiler, flags
 HERE = Path(__file__).parent
 STAGES = ("headers", "session", "nat", "nat_stats")
 """The stages of the hand-written loop, by number, and the chains that do the same."""
-TEXTS = {"headers": "headers parsed", "session": "+ session look-up, insert, expiry",
-         "nat": "+ NAT, incremental checksums", "nat_stats": "+ statistics a session"}
+TEXTS = {"headers": "headers parsed", "session": "+ session, its life",
+         "nat": "+ NAT, checksums", "nat_stats": "+ statistics"}
 ADDED = tuple(f"added{n}" for n in range(1, 7))
 
 

@@ -186,9 +186,8 @@ def measure(bench: Bench, million: bool, seconds: float, callgrind: bool, consol
     timed("added", 0.5, lambda r: added(bench, flows[:2], r, 400_000), print_added)
     timed("setup", 0.6, lambda r: setup(bench, r), print_setup)
     if callgrind:
-        result["instructions"] = [
-            {"stage": s, "hand": instructions(bench, bench.limit(s), 1000), "mcc": instructions(bench, bench.chain(s), 1000)}
-            for s in STAGES]
+        result["instructions"] = [{"stage": s, "hand": instructions(bench, bench.limit(s), 1000),
+                                   "mcc": instructions(bench, bench.chain(s), 1000)} for s in STAGES]
         print_instructions(console, result["instructions"])
     return result
 

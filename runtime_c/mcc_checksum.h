@@ -53,8 +53,8 @@ static inline void mcc_delta8(uint32_t *acc, uint8_t was, uint8_t now, bool seco
 
 static inline void mcc_delta32(uint32_t *acc, uint32_t was, uint32_t now)
 {
-    *acc = mcc_ones_add(*acc,
-                        mcc_ones_add(~was, now)); /* the same for both checksums: computed once */
+    uint32_t delta = mcc_ones_add(~was, now); /* the same for both checksums: computed once */
+    *acc = mcc_ones_add(*acc, delta);
 }
 
 static inline void mcc_delta64(uint32_t *acc, uint64_t was, uint64_t now)
@@ -129,9 +129,7 @@ static inline void mcc_checksum_apply(uint8_t *field, uint32_t delta, bool udp)
     if (udp && was == 0)
         return;
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    delta =
-        delta << 8 |
-        delta >> 24; /* times 256 modulo 0xffff: its bytes change places, as those of `was` have */
+    delta = delta << 8 | delta >> 24; /* times 256 modulo 0xffff: bytes swapped, as in `was` */
 #endif
     uint32_t sum = mcc_ones_add(delta, (uint16_t)~was);
     sum += sum << 16 | sum >> 16; /* both halves added, and the carry, in the upper one */

@@ -43,11 +43,14 @@ class ReplayBox(Protocol):
 
 
 class Runnable(Protocol):
-    """What the runner needs of a module. `entries`: ports by which packets can come in; `start` in ns; `sides`: the keys of mcc_sides.h for TCP, UDP and other IP
+    """What the runner needs of a module. `entries`: ports by which packets come in;
+    `start` in ns; `sides`: the keys of mcc_sides.h for TCP, UDP and other IP
     packets, and the timeout of sessions in seconds."""
 
     @property
     def ports(self) -> Sequence[str]: ...
+    @property
+    def entries(self) -> Sequence[int]: ...
     @property
     def name(self) -> str: ...
     @property
