@@ -9,7 +9,7 @@ from mcc.driver import Compiled
 from mcc.ir.classify import Switch, nodes_of
 from mcc.ir.element import MapDecl
 from mcc.ir.func import Park
-from mcc.ir.plan import KeyKind, Leaf, Slot, hops, steps
+from mcc.ir.plan import KeyKind, Leaf, Slot, Step, hops, steps
 from mcc.ir.walkers import expressions, statements
 from mcc.lang.tested import MIRROR
 from mcc.passes.batches import batched_walks, ring_size
@@ -86,7 +86,7 @@ def _branches(compiled: Compiled, leaf: Leaf) -> list[str]:
         for k, arc in enumerate(s.outs[1:], 1):
             names = [graph.nodes[t.node].name for t in steps(arc.to)]
             plan = arc.to
-            while not hasattr(plan, "kind"):
+            while isinstance(plan, Step):
                 plan = plan.outs[0].to
             out.append(f"{graph.nodes[s.node].name}[{k}] >> {' >> '.join([*names, end_text(plan, graph, plans)])}")
     return list(dict.fromkeys(out))
