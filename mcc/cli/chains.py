@@ -49,7 +49,8 @@ def build(spec: str, folder: Path, io: str, lines: Mode, target: str) -> list[Pa
         Module(chain, target=target, out=folder).build()
     except OSError as e:
         raise PortError(cannot_write(str(e.filename or folder), e.errno or 0)) from None
-    return sorted([*folder.glob(f"_mcc_{chain.name}.*"), *folder.glob(f"{chain.name}.gen.c")])
+    mine = ("_mcc_{}.*", "{}.gen.c", "{}.map.json")
+    return sorted(p for pattern in mine for p in folder.glob(pattern.format(chain.name)))
 
 
 def explain(spec: str) -> dict[str, Any]:

@@ -455,6 +455,7 @@ struct stage0_look {
     unsigned leaf; /* NO_LEAF: not classified */
     int kind;      /* of key, -1: no session, -2: wrong checksum */
     uint32_t id; /* a flow that may be its own */
+    bool is_new; /* the packet made its flow */
     uint64_t hash;
     union {
         struct flow0_key flow0;
@@ -499,9 +500,9 @@ static inline void stage0_fetch(struct mcc_box *box, struct stage0_look *look)
         look->id = mcc_table_next(&box->flow0.table, &cursor);
         if (look->id) {
             const char *flow = (const char *)flow0_at(box, look->id);
-            __builtin_prefetch(flow, 1);
-            if (sizeof(struct flow0) > 64)
-                __builtin_prefetch(flow + 64, 1);
+#pragma GCC unroll 4
+            for (size_t at = 0; at < sizeof(struct flow0) && at < 256; at += 64)
+                __builtin_prefetch(flow + at, 1);
         }
         break;
     }
@@ -538,33 +539,35 @@ static __attribute__((noinline)) void stage0_by_leaf(struct mcc_box *box, struct
     }
 }
 
-/* Not where it was looked for: another place of the table, another leaf, or a new flow. */
-static __attribute__((noinline)) void stage0_miss0(struct mcc_box *box, struct mcc_packet *p, struct stage0_look *look)
+/* Not where it was looked for: another place of the table, a new flow, or another leaf. 0: the packet has had its turn. */
+static __attribute__((noinline)) uint32_t stage0_miss0(struct mcc_box *box, struct mcc_packet *p, struct stage0_look *look)
 {
     const struct flow0_key *key = &look->key.flow0;
     uint32_t id = flow0_find(box, look->hash, key);
-    bool is_new = id == 0;
-    if (is_new) {
+    if (id == 0) {
         if (look->leaf == NO_LEAF)
             look->leaf = stage0_classify(p);
         if (leaf_kind[look->leaf] != 0) {
             stage0_by_leaf(box, p, look);
-            return;
+            return 0;
         }
         box->talking = 0; /* the flow of the packet before may be evicted */
         id = flow0_create(box, key, look->leaf, p);
-        if (id == 0)
-            return;
+        look->is_new = id != 0;
     }
-    flow0_run(box, id, is_new, p);
+    return id;
 }
 
 static void stage0_flow0(struct mcc_box *box, struct mcc_packet *p, struct stage0_look *look)
 {
-    if (__builtin_expect(look->id == 0 || !flow0_is(box, look->id, &look->key.flow0), 0))
-        stage0_miss0(box, p, look);
-    else
-        flow0_run(box, look->id, false, p);
+    uint32_t id = look->id;
+    look->is_new = false;
+    if (__builtin_expect(id == 0 || !flow0_is(box, id, &look->key.flow0), 0)) {
+        id = stage0_miss0(box, p, look);
+        if (id == 0)
+            return;
+    }
+    flow0_run(box, id, look->is_new, p);
 }
 
 /* The packet's turn. */
