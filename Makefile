@@ -18,7 +18,7 @@ C_FILES = $(wildcard runtime_c/*.[ch] runtime_c/test/*.[ch])
 APT = gcc libc6-dev make python3-dev python3-venv tshark libpcap0.8 tcpdump clang clang-format valgrind zstd xz-utils graphviz
 APT_OPTIONAL = libclang-rt-14-dev
 
-.PHONY: demo test check format bench nightly setup-system clean
+.PHONY: demo test check format bench nightly seed-bugs setup-system clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.run
@@ -43,6 +43,10 @@ bench: $(VENV)/.run
 # More examples of everything that is random, and the tests that take long.
 nightly: $(VENV)/.test
 	MCC_NIGHTLY=1 $(BIN)/python -m pytest -n $(JOBS) -rs --run-slow
+
+# One bug at a time into a copy of the compiler: do the tests see it?
+seed-bugs: $(VENV)/.test
+	$(BIN)/python tests/seed_bugs.py
 
 clean:
 	rm -rf $(VENV) $(OUT) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

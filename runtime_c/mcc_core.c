@@ -7,8 +7,13 @@ enum { LOG_FIRST = 1 << 16, LOG_MAX = 1 << 26 };
 
 int mcc_core_init(struct mcc_core *core, const struct mcc_config *config)
 {
-    struct mcc_core fresh = {.start = config->start, .now = config->start, .due = UINT64_MAX, .rebase = config->start < UINT64_MAX - MCC_EPOCH ? config->start + MCC_EPOCH : UINT64_MAX,
-                             .checksums = config->checksums, .max_sessions = config->max_sessions};
+    struct mcc_core fresh = {
+        .start = config->start,
+        .now = config->start,
+        .due = UINT64_MAX,
+        .rebase = config->start < UINT64_MAX - MCC_EPOCH ? config->start + MCC_EPOCH : UINT64_MAX,
+        .checksums = config->checksums,
+        .max_sessions = config->max_sessions};
     fresh.out = calloc(MCC_OUT_MAX, sizeof *fresh.out);
     fresh.buffers = calloc(1, sizeof *fresh.buffers);
     if (!fresh.out || !fresh.buffers ||
@@ -55,8 +60,8 @@ uint8_t *mcc_log_take(struct mcc_log *log, size_t n)
     return at;
 }
 
-struct mcc_packet *mcc_core_receive(struct mcc_core *core, const uint8_t *data, uint32_t len, uint32_t wire_len,
-                                    uint64_t at, uint8_t port, uint8_t link)
+struct mcc_packet *mcc_core_receive(struct mcc_core *core, const uint8_t *data, uint32_t len,
+                                    uint32_t wire_len, uint64_t at, uint8_t port, uint8_t link)
 {
     core->ports[port].rx_packets++;
     core->ports[port].rx_bytes += len;

@@ -15,19 +15,35 @@
 #include "mcc_checksum.h"
 #include "mcc_packet.h"
 
-enum { MCC_MAX_PORTS = 64, MCC_TICK_SHIFT = 24, MCC_BURST = 32, MCC_OUT_MAX = 8192,
-       MCC_CATCH_UP = 1024 }; /* calls of on_timer at one jump of the clock */
+enum {
+    MCC_MAX_PORTS = 64,
+    MCC_TICK_SHIFT = 24,
+    MCC_BURST = 32,
+    MCC_OUT_MAX = 8192,
+    MCC_CATCH_UP = 1024
+}; /* calls of on_timer at one jump of the clock */
 
-#define MCC_EPOCH (1ull << 54)  /* ns between two looks at whether tick 0 can move on: 208 days */
+#define MCC_EPOCH (1ull << 54) /* ns between two looks at whether tick 0 can move on: 208 days */
 
-enum mcc_end {            /* why a session ended; the order of mcc/run/stats.py ENDS */
-    MCC_END_FIN, MCC_END_RST, MCC_END_TIMEOUT, MCC_END_CLOSED, MCC_END_EVICTED, MCC_END_REPLACED, MCC_END_RUN,
-    MCC_ENDS,
+enum mcc_end { /* why a session ended; the order of mcc/run/stats.py ENDS */
+               MCC_END_FIN,
+               MCC_END_RST,
+               MCC_END_TIMEOUT,
+               MCC_END_CLOSED,
+               MCC_END_EVICTED,
+               MCC_END_REPLACED,
+               MCC_END_RUN,
+               MCC_ENDS,
 };
 
-enum mcc_reason {         /* drop reasons that every chain has; the module's own follow */
-    MCC_DROP_NO_BUFFER, MCC_DROP_OUT_FULL, MCC_DROP_NO_SESSION, MCC_DROP_CHECKSUM, MCC_DROP_PARKED_LONG,
-    MCC_DROP_UNLINKED, MCC_REASONS,
+enum mcc_reason { /* drop reasons that every chain has; the module's own follow */
+                  MCC_DROP_NO_BUFFER,
+                  MCC_DROP_OUT_FULL,
+                  MCC_DROP_NO_SESSION,
+                  MCC_DROP_CHECKSUM,
+                  MCC_DROP_PARKED_LONG,
+                  MCC_DROP_UNLINKED,
+                  MCC_REASONS,
 };
 
 enum mcc_checksums { MCC_CHECKSUMS_KEEP, MCC_CHECKSUMS_VERIFY, MCC_CHECKSUMS_FIX };
@@ -40,37 +56,37 @@ struct mcc_port_count {
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, rx_errors;
 };
 
-struct mcc_log {          /* records one behind the other; owned; drained from outside between bursts */
+struct mcc_log { /* records one behind the other; owned; drained from outside between bursts */
     uint8_t *base;
     size_t used, size;
-    uint64_t lost;        /* records that found no room */
+    uint64_t lost; /* records that found no room */
     bool on;
 };
 
 struct mcc_core {
-    uint64_t start;       /* ns: tick 0 */
-    uint64_t now;         /* ns, never moves back */
-    uint64_t rebase;      /* ns: when tick 0 is to move on */
-    uint64_t due;         /* ns: the earliest time at which a timer may have something to do */
-    uint32_t tick;        /* (now - start) >> MCC_TICK_SHIFT, saturating */
-    uint8_t checksums;    /* enum mcc_checksums */
-    uint64_t tick_ends;   /* ns: when the next tick begins; 0: not known yet */
+    uint64_t start;     /* ns: tick 0 */
+    uint64_t now;       /* ns, never moves back */
+    uint64_t rebase;    /* ns: when tick 0 is to move on */
+    uint64_t due;       /* ns: the earliest time at which a timer may have something to do */
+    uint32_t tick;      /* (now - start) >> MCC_TICK_SHIFT, saturating */
+    uint8_t checksums;  /* enum mcc_checksums */
+    uint64_t tick_ends; /* ns: when the next tick begins; 0: not known yet */
     uint32_t max_sessions;
     uint32_t active, peak;
     uint64_t created, sequence;
     uint64_t ended[MCC_ENDS];
-    uint64_t made;        /* packets that handlers emitted */
-    uint64_t held;        /* packets parked now */
-    uint64_t *drops;      /* by reason; owned by the module's box */
+    uint64_t made;   /* packets that handlers emitted */
+    uint64_t held;   /* packets parked now */
+    uint64_t *drops; /* by reason; owned by the module's box */
     uint32_t out_count;
-    struct mcc_packet **out;   /* MCC_OUT_MAX places; packets here wait for their port */
+    struct mcc_packet **out; /* MCC_OUT_MAX places; packets here wait for their port */
     struct mcc_buffers *buffers;
     struct mcc_log sessions, alerts;
     struct mcc_port_count ports[MCC_MAX_PORTS];
 };
 
 struct mcc_config {
-    uint64_t start;       /* ns */
+    uint64_t start; /* ns */
     uint64_t seed;
     uint32_t max_sessions;
     uint32_t core, cores; /* this box is `core` of `cores`: port pools are split */
@@ -86,8 +102,8 @@ void mcc_core_free(struct mcc_core *core);
 uint8_t *mcc_log_take(struct mcc_log *log, size_t n);
 
 /* A packet of `len` bytes, of which `wire_len` were on the wire, in a buffer of the box; NULL: none free (counted). */
-struct mcc_packet *mcc_core_receive(struct mcc_core *core, const uint8_t *data, uint32_t len, uint32_t wire_len,
-                                    uint64_t at, uint8_t port, uint8_t link);
+struct mcc_packet *mcc_core_receive(struct mcc_core *core, const uint8_t *data, uint32_t len,
+                                    uint32_t wire_len, uint64_t at, uint8_t port, uint8_t link);
 
 static inline uint32_t mcc_core_tick(const struct mcc_core *core, uint64_t at)
 {
@@ -115,7 +131,8 @@ static inline void mcc_core_drop(struct mcc_core *core, struct mcc_packet *p, ui
 }
 
 /* A packet leaves by `port` as it is: nothing in it was rewritten. */
-static inline __attribute__((always_inline)) void mcc_core_send(struct mcc_core *core, struct mcc_packet *p, uint16_t port)
+static inline __attribute__((always_inline)) void mcc_core_send(struct mcc_core *core,
+                                                                struct mcc_packet *p, uint16_t port)
 {
     if (__builtin_expect(core->out_count == MCC_OUT_MAX, 0)) {
         mcc_core_drop(core, p, MCC_DROP_OUT_FULL);
@@ -130,7 +147,8 @@ static inline __attribute__((always_inline)) void mcc_core_send(struct mcc_core 
 }
 
 /* A packet leaves by `port`: checksums are mended once for all that was rewritten. */
-static inline __attribute__((always_inline)) void mcc_core_out(struct mcc_core *core, struct mcc_packet *p, uint16_t port)
+static inline __attribute__((always_inline)) void mcc_core_out(struct mcc_core *core,
+                                                               struct mcc_packet *p, uint16_t port)
 {
     mcc_fix(p);
     mcc_core_send(core, p, port);

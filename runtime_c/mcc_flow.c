@@ -57,12 +57,14 @@ int mcc_flow_tcp_close(struct mcc_flow_cold *cold, struct mcc_fcb *mine, struct 
         mine->closing = other->closing = 1;
     }
     unsigned far = 1 - direction;
-    if (flags & TCP_ACK && cold->fins & 1u << far && (int32_t)(mcc_be32(tcp + 8) - cold->fin[far]) >= 0)
+    if (flags & TCP_ACK && cold->fins & 1u << far &&
+        (int32_t)(mcc_be32(tcp + 8) - cold->fin[far]) >= 0)
         cold->acked |= (uint8_t)(1u << far);
     return cold->acked == 3 && cold->reason != MCC_END_FIN ? MCC_END_FIN : -1;
 }
 
-uint32_t mcc_flow_victim(struct mcc_flows *flows, uint32_t (*last)(const struct mcc_flows *, uint32_t))
+uint32_t mcc_flow_victim(struct mcc_flows *flows,
+                         uint32_t (*last)(const struct mcc_flows *, uint32_t))
 {
     if (flows->embryonic.head)
         return flows->embryonic.head;

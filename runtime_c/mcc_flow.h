@@ -20,11 +20,11 @@
 
 enum { MCC_KIND_SHIFT = 25, MCC_FLOW_MASK = (1 << 25) - 1, MCC_MAX_SESSIONS = (1 << 24) - 1 };
 
-struct mcc_fcb {          /* the head of a flow control block: one direction */
-    uint32_t last;        /* tick of its last packet */
-    uint16_t walk;        /* 1 + 2 * leaf + direction; 0: not in use */
-    uint8_t closing;      /* a FIN was seen, in either direction */
-    uint8_t answered;     /* of direction 1: a packet of it was seen; a copy of the cold one */
+struct mcc_fcb {      /* the head of a flow control block: one direction */
+    uint32_t last;    /* tick of its last packet */
+    uint16_t walk;    /* 1 + 2 * leaf + direction; 0: not in use */
+    uint8_t closing;  /* a FIN was seen, in either direction */
+    uint8_t answered; /* of direction 1: a packet of it was seen; a copy of the cold one */
 #ifdef MCC_SESSIONS
     uint64_t packets, bytes, payload;
 #endif
@@ -40,7 +40,7 @@ struct mcc_flow_cold {
     uint8_t keyed;        /* bit d: direction d is in the table */
     uint8_t fins, acked;  /* bit d: direction d sent a FIN; its FIN was acknowledged */
     uint8_t answered;
-    uint8_t reason;       /* enum mcc_end that a timeout means */
+    uint8_t reason; /* enum mcc_end that a timeout means */
 };
 
 struct mcc_flows {
@@ -62,7 +62,8 @@ int mcc_flow_tcp_close(struct mcc_flow_cold *cold, struct mcc_fcb *mine, struct 
                        const struct mcc_packet *p, unsigned direction);
 
 /* The flow to give up when all are taken: the oldest embryonic one, else one idle for long. 0: there is none. */
-uint32_t mcc_flow_victim(struct mcc_flows *flows, uint32_t (*last)(const struct mcc_flows *, uint32_t));
+uint32_t mcc_flow_victim(struct mcc_flows *flows,
+                         uint32_t (*last)(const struct mcc_flows *, uint32_t));
 
 /* Seconds in ticks, rounded up. */
 static inline uint32_t mcc_ticks(double seconds)
@@ -79,7 +80,8 @@ static inline uint32_t mcc_tick_add(uint32_t tick, uint32_t wait)
 }
 
 /* Arms the timer of a flow at `tick`, and lets the core know. */
-static inline void mcc_flow_arm(struct mcc_core *core, struct mcc_flows *flows, uint32_t index, uint32_t tick)
+static inline void mcc_flow_arm(struct mcc_core *core, struct mcc_flows *flows, uint32_t index,
+                                uint32_t tick)
 {
     mcc_wheel_arm(&flows->wheel, index, tick);
     uint64_t due = core->start + ((uint64_t)tick << MCC_TICK_SHIFT);

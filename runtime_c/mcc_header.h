@@ -27,10 +27,10 @@ static inline mcc_u128 mcc_extend(int64_t v)
 /* A parameter that may be changed from outside while the chain runs */
 #define MCC_LIVE(place) __atomic_load_n(&(place), __ATOMIC_RELAXED)
 
-struct mcc_flow {         /* what a handler knows of its session; passed by value */
-    uint32_t id;          /* of the flow, for the services of the module */
-    bool to_server;       /* the packet goes the way the first one went */
-    bool is_new;          /* the packet made the session */
+struct mcc_flow {   /* what a handler knows of its session; passed by value */
+    uint32_t id;    /* of the flow, for the services of the module */
+    bool to_server; /* the packet goes the way the first one went */
+    bool is_new;    /* the packet made the session */
 };
 
 /* ---------------------------------------------------------------- loads and stores, big-endian */

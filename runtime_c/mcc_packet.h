@@ -13,60 +13,68 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum mcc_link {           /* how the frame starts; the numbers are ours, not the capture's */
-    MCC_LINK_ETHERNET,    /* DLT_EN10MB */
-    MCC_LINK_RAW,         /* DLT_RAW and LINKTYPE_IPV4/IPV6: the IP header at 0 */
-    MCC_LINK_SLL,         /* DLT_LINUX_SLL: 16 bytes, protocol at 14 */
-    MCC_LINK_SLL2,        /* DLT_LINUX_SLL2: 20 bytes, protocol at 0 */
-    MCC_LINK_NULL,        /* DLT_NULL, DLT_LOOP: 4 bytes of address family in the writer's byte order, or network order */
-    MCC_LINK_OPAQUE,      /* anything else: no layer is ever found */
+enum mcc_link { /* how the frame starts; the numbers are ours, not the capture's */
+                MCC_LINK_ETHERNET, /* DLT_EN10MB */
+                MCC_LINK_RAW,      /* DLT_RAW and LINKTYPE_IPV4/IPV6: the IP header at 0 */
+                MCC_LINK_SLL,      /* DLT_LINUX_SLL: 16 bytes, protocol at 14 */
+                MCC_LINK_SLL2,     /* DLT_LINUX_SLL2: 20 bytes, protocol at 0 */
+                MCC_LINK_NULL, /* DLT_NULL, DLT_LOOP: 4 bytes of address family in the writer's byte order, or network order */
+                MCC_LINK_OPAQUE, /* anything else: no layer is ever found */
 };
 
-enum mcc_layer {          /* bits of mcc_packet.layers, in the order of mcc/protocols/headers.py LAYERS */
-    MCC_ETH = 1 << 0, MCC_VLAN = 1 << 1, MCC_ARP = 1 << 2, MCC_IP = 1 << 3, MCC_IP6 = 1 << 4,
-    MCC_TCP = 1 << 5, MCC_UDP = 1 << 6, MCC_ICMP = 1 << 7, MCC_ICMP6 = 1 << 8,
+enum mcc_layer { /* bits of mcc_packet.layers, in the order of mcc/protocols/headers.py LAYERS */
+                 MCC_ETH = 1 << 0,
+                 MCC_VLAN = 1 << 1,
+                 MCC_ARP = 1 << 2,
+                 MCC_IP = 1 << 3,
+                 MCC_IP6 = 1 << 4,
+                 MCC_TCP = 1 << 5,
+                 MCC_UDP = 1 << 6,
+                 MCC_ICMP = 1 << 7,
+                 MCC_ICMP6 = 1 << 8,
 };
 
-enum mcc_verdict {        /* >= 0: leave by that output of the element */
-    MCC_PASS = 0,
-    MCC_DROP = -1,        /* drop this packet (or batch) */
-    MCC_CLOSE = -2,       /* end the session, politely */
-    MCC_RESET = -3,       /* end the session at once */
-    MCC_PARKED = -4,      /* a HashMap keeps the packet */
-    MCC_FAULT = -5,       /* the handler hit a check the compiler could not prove */
+enum mcc_verdict { /* >= 0: leave by that output of the element */
+                   MCC_PASS = 0,
+                   MCC_DROP = -1,   /* drop this packet (or batch) */
+                   MCC_CLOSE = -2,  /* end the session, politely */
+                   MCC_RESET = -3,  /* end the session at once */
+                   MCC_PARKED = -4, /* a HashMap keeps the packet */
+                   MCC_FAULT = -5,  /* the handler hit a check the compiler could not prove */
 };
 
-enum mcc_fixup {          /* checksums that need mending when the packet leaves, see mcc_checksum.h */
-    MCC_FIX_IP = 1, MCC_FIX_L4 = 2,
+enum mcc_fixup { /* checksums that need mending when the packet leaves, see mcc_checksum.h */
+                 MCC_FIX_IP = 1,
+                 MCC_FIX_L4 = 2,
 };
 
 struct mcc_packet {
-    uint8_t *data;        /* first byte of the frame; owned by this packet's buffer */
-    uint64_t at;          /* time, ns since the epoch */
-    uint32_t len;         /* captured bytes at data */
-    uint32_t wire_len;    /* bytes it had on the wire, >= len */
-    uint32_t ip_end;      /* offset of the first byte behind the IP packet (padding follows), <= len */
-    uint32_t entry_len;   /* `len` when it entered the stage, for counters */
-    uint16_t etype;       /* EtherType behind all VLAN tags, host order; 0 where there is none */
-    uint16_t l3;          /* offset of the network header (behind all tags) */
-    uint16_t l4;          /* offset of the transport header */
-    uint16_t layers;      /* enum mcc_layer */
-    uint8_t vlans;        /* VLAN tags found, 0..MCC_MAX_VLANS */
-    uint8_t proto;        /* IP protocol or next header; 0xff and layers without IP: none */
-    uint8_t in_port;      /* index of the port it came in by */
-    uint8_t link;         /* enum mcc_link */
-    uint8_t fix;          /* enum mcc_fixup: which checksums the accumulated deltas apply to */
-    uint8_t frag;         /* 1: has a non-zero fragment offset; 2: more fragments follow */
-    uint16_t out_port;    /* index of the port it leaves by */
-    uint32_t ip_delta;    /* accumulated one's complement difference for the IPv4 header checksum */
-    uint32_t l4_delta;    /* the same for TCP, UDP, ICMP */
-    uint32_t next_hop;    /* IPv4 address to resolve, host order; 0: the destination */
-    uint32_t order;       /* place in its burst, where batches change the order */
+    uint8_t *data;     /* first byte of the frame; owned by this packet's buffer */
+    uint64_t at;       /* time, ns since the epoch */
+    uint32_t len;      /* captured bytes at data */
+    uint32_t wire_len; /* bytes it had on the wire, >= len */
+    uint32_t ip_end;   /* offset of the first byte behind the IP packet (padding follows), <= len */
+    uint32_t entry_len; /* `len` when it entered the stage, for counters */
+    uint16_t etype;     /* EtherType behind all VLAN tags, host order; 0 where there is none */
+    uint16_t l3;        /* offset of the network header (behind all tags) */
+    uint16_t l4;        /* offset of the transport header */
+    uint16_t layers;    /* enum mcc_layer */
+    uint8_t vlans;      /* VLAN tags found, 0..MCC_MAX_VLANS */
+    uint8_t proto;      /* IP protocol or next header; 0xff and layers without IP: none */
+    uint8_t in_port;    /* index of the port it came in by */
+    uint8_t link;       /* enum mcc_link */
+    uint8_t fix;        /* enum mcc_fixup: which checksums the accumulated deltas apply to */
+    uint8_t frag;       /* 1: has a non-zero fragment offset; 2: more fragments follow */
+    uint16_t out_port;  /* index of the port it leaves by */
+    uint32_t ip_delta;  /* accumulated one's complement difference for the IPv4 header checksum */
+    uint32_t l4_delta;  /* the same for TCP, UDP, ICMP */
+    uint32_t next_hop;  /* IPv4 address to resolve, host order; 0: the destination */
+    uint32_t order;     /* place in its burst, where batches change the order */
     /* 64 bytes: what every packet needs is in one cache line */
     struct mcc_packet *next; /* borrowed by whoever queues the packet */
-    uint32_t room;        /* capacity of the buffer from data on */
-    uint32_t cookie;      /* for whoever keeps the packet for a while */
-    uint16_t headroom;    /* free bytes before data */
+    uint32_t room;           /* capacity of the buffer from data on */
+    uint32_t cookie;         /* for whoever keeps the packet for a while */
+    uint16_t headroom;       /* free bytes before data */
 };
 
 enum { MCC_MAX_VLANS = 8, MCC_HEADROOM = 128 };
@@ -107,15 +115,27 @@ static inline void mcc_packet_unguard(const uint8_t *at, size_t bytes)
 #endif
 }
 
-static inline uint16_t mcc_be16(const uint8_t *p) { return (uint16_t)(p[0] << 8 | p[1]); }
+static inline uint16_t mcc_be16(const uint8_t *p)
+{
+    return (uint16_t)(p[0] << 8 | p[1]);
+}
 static inline uint32_t mcc_be32(const uint8_t *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
-static inline uint64_t mcc_be48(const uint8_t *p) { return (uint64_t)mcc_be16(p) << 32 | mcc_be32(p + 2); }
-static inline uint64_t mcc_be64(const uint8_t *p) { return (uint64_t)mcc_be32(p) << 32 | mcc_be32(p + 4); }
+static inline uint64_t mcc_be48(const uint8_t *p)
+{
+    return (uint64_t)mcc_be16(p) << 32 | mcc_be32(p + 2);
+}
+static inline uint64_t mcc_be64(const uint8_t *p)
+{
+    return (uint64_t)mcc_be32(p) << 32 | mcc_be32(p + 4);
+}
 
 #define MCC_128(high, low) ((unsigned __int128)(high) << 64 | (low))
-static inline unsigned __int128 mcc_be128(const uint8_t *p) { return MCC_128(mcc_be64(p), mcc_be64(p + 8)); }
+static inline unsigned __int128 mcc_be128(const uint8_t *p)
+{
+    return MCC_128(mcc_be64(p), mcc_be64(p + 8));
+}
 
 #endif

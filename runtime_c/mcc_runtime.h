@@ -53,8 +53,8 @@ struct mcc_flow_layout {
 struct mcc_box *mcc_box_open(const struct mcc_config *config);
 void mcc_box_close(struct mcc_box *box);
 struct mcc_core *mcc_box_core(struct mcc_box *box);
-void mcc_box_receive(struct mcc_box *box, uint8_t port, uint8_t link, const uint8_t *data, uint32_t len,
-                     uint32_t wire_len, uint64_t at);
+void mcc_box_receive(struct mcc_box *box, uint8_t port, uint8_t link, const uint8_t *data,
+                     uint32_t len, uint32_t wire_len, uint64_t at);
 void mcc_box_flush(struct mcc_box *box);
 void mcc_box_burst(struct mcc_box *box, struct mcc_packet **packets, uint32_t n);
 void mcc_box_advance(struct mcc_box *box, uint64_t to);
