@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from mcc.ir import func as f
+from mcc.ir import lir
 from mcc.ir.element import (
     Code,
     CounterDecl,
@@ -165,6 +166,14 @@ def _simple(s: f.Stmt) -> str:
             return f"push-vlan {packet} {e(vid)}"
         case f.VlanPop(packet=packet):
             return f"pop-vlan {packet}"
+        case lir.Define(name=name, value=value):
+            return f"define {name} {e(value)}"
+        case lir.Declare(name=name):
+            return f"declare {name}"
+        case lir.Check(index=index, bound=bound):
+            return f"check {e(index)} {bound}"
+        case lir.Fault():
+            return "fault"
     raise TypeError(f"no text for {type(s).__name__}")
 
 

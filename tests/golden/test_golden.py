@@ -32,3 +32,9 @@ def test_printing_is_deterministic() -> None:
     """Two compilations in one process give the same C, to the letter."""
     path = EXAMPLES / "firewall.py"
     assert mcc.build(path).c_source == mcc.build(path).c_source
+
+
+@pytest.mark.parametrize("example", sorted(p.stem for p in EXAMPLES.glob("*.py")))
+def test_every_stage_of_every_example_has_a_text(example: str) -> None:
+    compiled = mcc.build(EXAMPLES / f"{example}.py").compiled
+    assert all(compiled.text(stage) for stage in ("parsed", *SUFFIX))
