@@ -11,6 +11,7 @@ MARGIN, HEIGHT, STEP = 24.0, 46.0, 64.0
 META, HOPS, LABEL = 92.0, 76.0, 250.0
 LEAST, BYTES = 54.0, 560.0
 _COLOURS = ("#dcebfa", "#e3f4e4", "#fdf3d7", "#f3e5f9", "#fde3d3", "#d9f2f0")
+_AREAS = {"direction": "one a direction of a session", "connection": "one a connection, shared by both directions"}
 _HEAD, _UNUSED = "#e4e7eb", "#ffffff"
 
 Facts = Mapping[str, Any]
@@ -24,8 +25,7 @@ def blocks(facts: Facts) -> str:
     y = MARGIN + 44
     names = list(dict.fromkeys(p["element"] for p in fcb["places"]))
     colours = {n: _COLOURS[i % len(_COLOURS)] for i, n in enumerate(names)}
-    for kept, title in (("direction", "one a direction of a session"), ("connection", "one a connection, shared by both "
-                                                                        "directions")):
+    for kept, title in _AREAS.items():
         bars = [b for b in fcb["bars"] if b["kept"] == kept]
         if not bars or kept == "connection" and not any(b["cells"] for b in bars):
             continue

@@ -71,6 +71,7 @@ def draw(spec: str, what: str, output: Path) -> None:
     def dot() -> str:
         if what == "chain":
             return dots.chain(result.graph)
-        return dots.classifier(result.graph, result.plans) if what == "classifier" else dots.fcb(result.graph, result.plans)
+        form = dots.classifier if what == "classifier" else dots.fcb
+        return form(result.graph, result.plans)
 
     drawing.draw(output, dot, lambda: pictures.picture(result, what, Module(result).explain()))

@@ -68,8 +68,8 @@ def _flow_table(facts: Facts, width: int) -> list[str]:
         out += paragraph(f"{count(n, 'further leaf') if n == 1 else f'{n} further leaves'} ({leaves}) for what is not "
                          "shown: other links, cut or malformed frames, fragments.", width)
     if with_other:
-        out += paragraph("Other outputs: " + "; ".join(dict.fromkeys(w for r in with_other for w in r["other_outputs"])),
-                         width)
+        others = dict.fromkeys(w for r in with_other for w in r["other_outputs"])
+        out += paragraph(f"Other outputs: {'; '.join(others)}", width)
     return out
 
 
@@ -125,9 +125,10 @@ def _space(row: Facts, brief: bool) -> str:
     if row["key"] is None:
         return "-"
     parts = row["session_space"]
-    total = sum(p["bytes"] for p in parts)
-    return f"{total} bytes" + (": " + ", ".join(
-        f"{p['element']} {p['bytes']}" + (" shared" if p["kept"] == "group" else "") for p in parts) if parts and not brief else "")
+    total = f"{sum(p['bytes'] for p in parts)} bytes"
+    if brief or not parts:
+        return total
+    return f"{total}: " + ", ".join(f"{p['element']} {p['bytes']}{' shared' * (p['kept'] == 'group')}" for p in parts)
 
 
 # ---------------------------------------------------------------- figure 7
@@ -135,7 +136,8 @@ def _space(row: Facts, brief: bool) -> str:
 
 def _blocks(blocks: Facts, width: int) -> list[str]:
     out: list[str] = []
-    for kept, title in (("direction", "one a direction of a session"), ("connection", "one a connection, both directions")):
+    for kept, title in (("direction", "one a direction of a session"),
+                        ("connection", "one a connection, both directions")):
         bars = [b for b in blocks["bars"] if b["kept"] == kept]
         if not any(b["cells"] for b in bars):
             continue
@@ -156,7 +158,7 @@ def _bars(bars: Sequence[Facts], size: int, head: bool, width: int) -> list[str]
     columns = [max(len(h[i]) for h in heads) + 2 for i in range(2)] if head else []
     labels = [f"leaf {_numbers(b['leaves'])}" for b in bars]
     indent = min(max(len(x) for x in labels), 18) + 4
-    ruler = Ruler(spans, width - indent - 2 - sum(columns) - len(columns))
+    ruler = Ruler(spans, width - indent - 2 - len(str(size)) - sum(columns) - len(columns))
     marks = " " * (indent + 1 + sum(columns) + len(columns))
     at = 0
     for o, w in zip(ruler.offsets, [*ruler.widths, 0], strict=True):
@@ -235,8 +237,8 @@ def _buffers(buffers: Sequence[Facts], width: int) -> list[str]:
         return ["  none: every packet leaves, or is dropped, when it comes"]
     out = []
     for b in buffers:
-        out += paragraph(f"{b['element']}: up to {b['packets_a_key']} a key of {b['map']} and {b['packets']} in all, until "
-                         f"{b['until']}; an entry lives {b['timeout']:g} s.", width)
+        out += paragraph(f"{b['element']}: up to {b['packets_a_key']} a key of {b['map']} and {b['packets']} in all, "
+                         f"until {b['until']}; an entry lives {b['timeout']:g} s.", width)
     return out
 
 

@@ -253,7 +253,8 @@ def _placed(nodes: Mapping[str, Size], edges: Sequence[Edge], directed: Sequence
 
 
 def _ends(chains: list[list[_Item]], side: str) -> dict[int, float]:
-    """Where edges leave ("after") or reach ("before") their node: spread over its side in the order of the other ends."""
+    """Where edges leave ("after") or reach ("before") their node: spread over its side, ordered as the
+    other ends are."""
     out: dict[int, float] = {}
     mine: dict[int, list[int]] = {}
     for k, chain in enumerate(chains):

@@ -27,6 +27,7 @@ MOST_NODES = 400
 
 _PORT, _SESSION, _PLAIN, _DROP, _CLASSIFIER, _FIELD = (
     "#243b53", "#dcebfa", "#f5f7fa", "#fde8e8", "#fdf3d7", "#eef5ec")
+_FILLS = {"in": _PORT, "out": _PORT, "drop": _DROP, "classifier": _CLASSIFIER}
 
 
 def picture(compiled: Compiled, what: str, facts: Mapping[str, Any]) -> str:
@@ -148,7 +149,7 @@ def _box(words: list[str], n: GraphNode) -> tuple[float, float]:
 def _node(page: Page, n: GraphNode, at: tuple[float, float], size: tuple[float, float], words: list[str]) -> None:
     (x, y), (w, h) = (at[0] + MARGIN, at[1] + MARGIN + TITLE), size
     session = n.elem is not None and n.elem.__mcc_elem__.session is not None
-    fill = {"in": _PORT, "out": _PORT, "drop": _DROP, "classifier": _CLASSIFIER}.get(n.kind, _SESSION if session else _PLAIN)
+    fill = _FILLS.get(n.kind, _SESSION if session else _PLAIN)
     stroke = {"drop": "#c53030", "classifier": "#b7791f"}.get(n.kind, "#2b6cb0" if session else "#9aa5b1")
     rounded = h / 2 if n.kind in ("in", "out", "drop") else 7
     page.box(x - w / 2, y - h / 2, w, h, fill, stroke, rounded, hint="\n".join(x for x in words if x))
@@ -247,7 +248,8 @@ def _fdd_node(page: Page, k: str, words: list[str], leaf: bool | None, at: tuple
         page.text(x, y + 4.5, words[0], 13, bold=True)
     else:
         gone = words[1].startswith("drop")
-        page.box(x - w / 2, y - h / 2, w, h, _DROP if gone else _PLAIN, "#c53030" if gone else "#9aa5b1", 5, hint=words[1])
+        fill, stroke = (_DROP, "#c53030") if gone else (_PLAIN, "#9aa5b1")
+        page.box(x - w / 2, y - h / 2, w, h, fill, stroke, 5, hint=words[1])
         page.text(x, y - h / 2 + 17, words[0], 11.5, bold=True)
         for i, text in enumerate(folded(words[1], 11, 220, 2)):
             page.text(x, y - h / 2 + 33 + 15 * i, text, 11, colour=FAINT, hint=words[1])

@@ -38,10 +38,10 @@ def in_order(columns: set[str]) -> list[str]:
 
 def values_text(field: DField, ranges: Ranges) -> str:
     """Values of a field; a set that leaves out little is said by what it leaves out."""
-    if ranges == ((1, field.top),):
-        return "not 0" if field.key not in ("net", "transport") else f"any {'layer' if field.key == 'net' else 'of these'}"
-    gaps = _gaps(ranges, field.top)
     named = field.key in ("net", "transport")
+    if ranges == ((1, field.top),) and not named:
+        return "not 0"
+    gaps = _gaps(ranges, field.top)
     if gaps and not named and _size(gaps) <= MOST < _size(ranges):
         return "not " + ", ".join(_one(field, a, b) for a, b in gaps)
     if named:

@@ -126,7 +126,8 @@ def _key(compiled: Compiled, kind: KeyKind, rules: tuple[Entry, ...]) -> dict[st
 def _why(compiled: Compiled, kind: KeyKind, rules: tuple[Entry, ...]) -> str:
     if kind.group >= 0:
         name = compiled.graph.nodes[kind.group].name
-        return f"{name} asks for fewer fields than its walk's key has, or its walk is class first: flows share its state"
+        return (f"{name} asks for fewer fields than a walk's key has, or a walk of it is class first: flows share "
+                "its state")
     if kind.hash_first:
         return "the key tells every class apart: established flows are not classified"
     held = {p.field for p in kind.parts}

@@ -1,6 +1,6 @@
 """Classes compiled to one module that goes through a capture: `mcc match`.
 
-    expression, link type -> class -> decision diagram -> C function; all of them behind one loop (runtime_c/mcc_match.h)
+    expression, link type -> class -> decision diagram -> C function; one loop over all (runtime_c/mcc_match.h)
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mcc.toolchain import Built, build_module
 
 _CDEF = """
 struct mcc_match_list { uint32_t *numbers; uint32_t count, room; };
-struct mcc_match { struct mcc_match_list *lists; uint32_t classes; uint64_t packets; uint64_t offset; const char *error; };
+struct mcc_match { struct mcc_match_list *lists; uint32_t classes; uint64_t packets, offset; const char *error; };
 struct mcc_match *mcc_match_run(const uint8_t *base, size_t length);
 void mcc_match_free(struct mcc_match *m);
 """
@@ -46,7 +46,7 @@ class Expression:
 
 @dataclass(frozen=True)
 class Found:
-    """Per expression the packets that it selects, numbered from 1; how many were read; what is damaged ("": nothing)."""
+    """Per expression the packets that it selects, from 1; how many were read; what is damaged ("": nothing)."""
 
     numbers: tuple[tuple[int, ...], ...]
     packets: int
@@ -68,8 +68,8 @@ def link_types(capture: Capture) -> tuple[int, ...]:
 
 
 def compile_expressions(expressions: Sequence[Expression], links: Sequence[int]) -> list[list[Cls]]:
-    """For each link type the class of each expression, exactly as libpcap reads it there. Raises CompileError with every
-    error of every expression."""
+    """For each link type the class of each expression, exactly as libpcap reads it there. Raises CompileError with all
+    errors of all expressions."""
     wrong: dict[tuple[str, int, str, str], Diagnostic] = {}
     out = []
     for link in links:
@@ -98,7 +98,8 @@ def module_text(classes: Sequence[Sequence[Cls]], links: Sequence[int], names: S
     parts = [_HEAD]
     for link, mine in zip(links, classes, strict=True):
         for i, c in enumerate(mine):
-            parts.append(f"/* {_comment(names[i])} */\n" + print_classifier(_diagram(c, link), f"class{i}_link{link}", int))
+            function = print_classifier(_diagram(c, link), f"class{i}_link{link}", int)
+            parts.append(f"/* {_comment(names[i])} */\n{function}")
         functions = ", ".join(f"class{i}_link{link}" for i in range(len(mine)))
         parts.append(f"static mcc_match_class *const classes_link{link}[] = {{{functions}}};\n")
     table = ", ".join(f"{{{link}, classes_link{link}}}" for link in links)
