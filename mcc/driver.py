@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+import resource
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from mcc.diag import NOWHERE, CompileError, Report
+from mcc.diag import NOWHERE, CompileError, Diagnostic, Report, Span
 from mcc.emit.lines import Mode
 from mcc.emit.module import Module, print_module
 from mcc.frontend import compile_instance
@@ -30,6 +34,32 @@ from mcc.paths import TEMPLATES
 from mcc.version import VERSION
 
 STAGES = ("parsed", "typed", "graph", "lowered", "c")
+
+
+MAX_PORTS = 64
+"""MCC_MAX_PORTS of runtime_c/mcc_core.h."""
+
+DEPTH, STACK = 20_000, 64 << 20
+"""Python calls and bytes of stack that a long chain may take: the passes follow a walk by recursion."""
+
+
+@contextmanager
+def deep(span: Span) -> Iterator[None]:
+    """Room for chains of thousands of elements, in the main thread; CompileError at `span` where it is not enough."""
+    was = sys.getrecursionlimit()
+    if threading.current_thread() is threading.main_thread():
+        soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+        if soft != resource.RLIM_INFINITY and soft < STACK and (hard == resource.RLIM_INFINITY or hard >= STACK):
+            resource.setrlimit(resource.RLIMIT_STACK, (STACK, hard))
+        sys.setrecursionlimit(max(was, DEPTH))
+    try:
+        yield
+    except RecursionError:
+        raise CompileError((Diagnostic("error", span, "the chain is too long, or its classes are nested too deeply",
+                                       "FlowClassifier() begins a new stage; build long classes with |, without ~"),)
+                           ) from None
+    finally:
+        sys.setrecursionlimit(was)
 
 
 @dataclass(frozen=True)
@@ -53,15 +83,17 @@ class Compiled:
 
     @functools.cached_property
     def lowered(self) -> dict[int, Code]:
-        return {n: lower(c) for n, c in self.codes.items()}
+        with deep(self.graph.span):
+            return {n: lower(c) for n, c in self.codes.items()}
 
     @functools.cached_property
     def module(self) -> Module:
-        return print_module(self.graph, self.lowered, self.plans, str(TEMPLATES), version=VERSION,
-                            source=self.graph.span.file.rpartition("/")[2], lines=self.options.lines,
-                            leaf_text=lambda leaf: leaf_text(leaf, self.graph, self.plans),
-                            batched=batched_walks(self.plans, self.codes),
-                            ring=ring_size(self.plans, self.codes, self.plans.stages[0].builder))
+        with deep(self.graph.span):
+            return print_module(self.graph, self.lowered, self.plans, str(TEMPLATES), version=VERSION,
+                                source=self.graph.span.file.rpartition("/")[2], lines=self.options.lines,
+                                leaf_text=lambda leaf: leaf_text(leaf, self.graph, self.plans),
+                                batched=batched_walks(self.plans, self.codes),
+                                ring=ring_size(self.plans, self.codes, self.plans.stages[0].builder))
 
     @property
     def c_source(self) -> str:
@@ -85,8 +117,16 @@ class Compiled:
 def compile_chain(chain: Chain | Graph, *, strict: bool = False, options: Options | None = None) -> Compiled:
     """All passes up to the plans. Raises CompileError with every error of the chain."""
     options = options or Options(strict=strict)
-    report = Report()
     graph = chain.graph() if isinstance(chain, Chain) else chain
+    with deep(graph.span):
+        return _compile(graph, options)
+
+
+def _compile(graph: Graph, options: Options) -> Compiled:
+    report = Report()
+    if len(graph.ports) > MAX_PORTS:
+        report.error(graph.span, f"{graph.name} has {len(graph.ports)} ports, a box has {MAX_PORTS} at most",
+                     "give the rest to a second chain")
     codes: dict[int, Code] = {}
     for n in graph.elements:
         assert n.elem is not None

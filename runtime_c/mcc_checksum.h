@@ -133,7 +133,7 @@ static inline void mcc_checksum_apply(uint8_t *field, uint32_t delta, bool udp)
 #endif
     uint32_t sum = mcc_ones_add(delta, (uint16_t)~was);
     sum += sum << 16 | sum >> 16; /* both halves added, and the carry, in the upper one */
-    was = (uint16_t) ~(sum >> 16);
+    was = (uint16_t)~(sum >> 16);
     if (udp && was == 0)
         was = 0xffff;
     memcpy(field, &was, sizeof was);

@@ -6,7 +6,7 @@
 
 int mcc_pool_init(struct mcc_pool *pool, uint32_t capacity, uint32_t size)
 {
-    if (capacity == 0 || capacity == UINT32_MAX || size == 0 || size > 1u << 16)
+    if (capacity == 0 || capacity == UINT32_MAX || size == 0 || size > 1u << 24)
         return -EINVAL;
     uint32_t stride = (size + MCC_LINE - 1) & ~(uint32_t)(MCC_LINE - 1);
     uint8_t *base = mcc_mem_map(((size_t)capacity + 1) * stride);

@@ -23,7 +23,7 @@ struct mcc_pool {
     uint32_t peak;     /* the most that ever were */
 };
 
-/* Entries of `size` bytes (1 .. 65536). 0, or -ENOMEM or -EINVAL and `pool` untouched. */
+/* Entries of `size` bytes (1 .. 16 MiB). 0, or -ENOMEM or -EINVAL and `pool` untouched. */
 int mcc_pool_init(struct mcc_pool *pool, uint32_t capacity, uint32_t size);
 void mcc_pool_free(struct mcc_pool *pool);
 

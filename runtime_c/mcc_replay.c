@@ -247,6 +247,11 @@ const char *mcc_replay_error(const struct mcc_replay *r, uint32_t port, uint64_t
     return in->given && !in->ready ? in->capture.error : NULL;
 }
 
+int mcc_replay_opaque(const struct mcc_replay *r)
+{
+    return r->linktype_known[MCC_LINK_OPAQUE] ? r->linktype[MCC_LINK_OPAQUE] : -1;
+}
+
 uint64_t mcc_replay_done(const struct mcc_replay *r)
 {
     uint64_t sum = 0;

@@ -58,6 +58,9 @@ int mcc_replay_drain(struct mcc_replay *r);
 const char *mcc_replay_error(const struct mcc_replay *r, uint32_t port, uint64_t *offset,
                              uint64_t *packets);
 
+/* The link type (as in the file) of packets in which no layer is looked for; -1: there was none. */
+int mcc_replay_opaque(const struct mcc_replay *r);
+
 /* Bytes of the inputs read so far and in all; packets that reached the file of `port`; its errno, 0: none. */
 uint64_t mcc_replay_done(const struct mcc_replay *r);
 uint64_t mcc_replay_total(const struct mcc_replay *r);

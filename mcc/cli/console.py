@@ -81,6 +81,8 @@ def errors() -> Iterator[None]:
         fail("the C compiler failed", CHAIN, "`mcc doctor` checks the tools; the words above are the compiler's")
     except MccError as e:
         fail(str(e), code_of(e))
+    except MemoryError:
+        fail("there is not enough memory", PORT, "unpack a compressed capture first, or give a smaller --max-sessions")
     except KeyboardInterrupt:
         fail("interrupted", INTERRUPTED)
     except BrokenPipeError:

@@ -66,7 +66,7 @@ def _tell(result: RunResult, wanted: Wanted) -> None:
     for path, n, word in ((wanted.sessions, result.sessions, "session"), (wanted.alerts, result.alerts, "alert")):
         if path and path != "-":
             (err() if wanted.on_stdout else out()).print(f"{path}: {count(n, word)}", markup=False)
-    for text in (*result.damage, *result.failures):
+    for text in (*result.notes, *result.damage, *result.failures):
         say(f"mcc: {text}")
     if result.interrupted:
         say("mcc: interrupted; the outputs are complete up to here")

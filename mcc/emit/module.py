@@ -14,7 +14,7 @@ from mcc.emit.classifier import print_classifier
 from mcc.emit.handlers import print_element
 from mcc.emit.layouts import members
 from mcc.emit.lines import Mode, resolve_lines
-from mcc.emit.names import Names, c_name
+from mcc.emit.names import Names, c_name, entry_name, file_name
 from mcc.emit.structs import print_map_start, print_state, print_state_init, print_struct
 from mcc.emit.tables import incbin
 from mcc.emit.walks import Scene, Site
@@ -91,10 +91,10 @@ class _Printer:
     # ------------------------------------------------------------ names
 
     def node_names(self) -> dict[int, str]:
-        taken: set[str] = set(self.graph.ports)
+        taken: set[str] = {*self.graph.ports, "REASONS"}  # NODE_REASONS is ours
         out = {}
         for n in self.graph.elements:
-            out[n.id] = c_name(n.name, taken | BOX_MEMBERS)
+            out[n.id] = file_name(n.name, taken | BOX_MEMBERS)
             taken.add(out[n.id])
         return out
 
@@ -104,7 +104,7 @@ class _Printer:
         for code in self.codes.values():
             for t in (code.scratch, code.conn):
                 if t is not None and t not in out:
-                    out[t] = c_name(t.name, taken)
+                    out[t] = file_name(t.name, taken)
                     taken.add(out[t])
         return out
 
@@ -270,7 +270,7 @@ class _Printer:
                        key=lambda k: -len(self.plans.kinds[k["id"]].parts))
         entries, classifiers = [], []
         for port, diagram in zip(s.entries, s.diagrams, strict=True):
-            name = f"stage{s.id}_{self.graph.ports[port]}" if port >= 0 else f"stage{s.id}_class"
+            name = entry_name(s.id, self.graph.ports[port]) if port >= 0 else f"stage{s.id}_class"
             classifiers.append(print_classifier(diagram, name, int).rstrip())
             entries.append({"port": self.graph.ports[port] if port >= 0 else "", "name": name})
         plain = [self.plans.leaves[i] for i in s.leaves if self.plans.leaves[i].kind < 0]

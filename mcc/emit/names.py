@@ -20,6 +20,13 @@ OURS = re.compile(r"^(mcc_|MCC_|pkt_|__)|_t$")
 """Names of the runtime and of printed accessors, and of C types."""
 
 
+GENERATED = re.compile(r"^(flow|stage|leaf|group)\d|^(box|capture|pcap|ng|replay|sides|writer)_|^(node|port)$")
+"""Functions and tags at file scope of the printed module and of the runtime's files that have no prefix of ours."""
+
+ENTRY_WORDS = re.compile(r"^(classify|class|packet|plain|look|fetch|go|by_leaf|(key|miss|flow)\d*)$")
+"""What follows `stage0_` in the names of a stage's own functions."""
+
+
 @dataclass(frozen=True)
 class Names:
     """What an instance and its session state are called in C.
@@ -43,8 +50,12 @@ class Names:
 
     def handler(self, name: str) -> str:
         """C name of a handler (its method's name) or of an @inline helper."""
-        return f"{self.node}_{c_name(name)}"
+        whole = f"{self.node}_{c_name(name)}"
+        return f"{whole}_" if GENERATED.search(whole) and name not in ROLES else whole
 
+
+ROLES = frozenset({"new_session", "process_packet", "process_batch", "release", "on_timer"})
+"""Handlers whose names no function of the runtime ends with."""
 
 BLOB_LIMIT = 1 << 16
 
@@ -59,6 +70,17 @@ def c_name(word: str, taken: frozenset[str] | set[str] = frozenset()) -> str:
     while name in taken:
         name, n = f"{base}_{n}", n + 1
     return name
+
+
+def file_name(word: str, taken: frozenset[str] | set[str]) -> str:
+    """The same for a name at file scope: an instance, the tag of a struct."""
+    name = c_name(word, taken)
+    return c_name(f"{name}_", taken) if GENERATED.search(name) else name
+
+
+def entry_name(stage: int, port: str) -> str:
+    """The classifier function of one port of a stage."""
+    return f"stage{stage}_{c_name(port)}{'_in' if ENTRY_WORDS.search(port) else ''}"
 
 
 def c_type(t: Type) -> str:

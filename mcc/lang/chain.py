@@ -113,6 +113,9 @@ class Chain:
         return f"<chain {self.name}>"
 
 
+MAX_PIECES = 20_000
+"""Paths that a chain may yield; more is a loop without an end."""
+
 UNNAMED = "chain"
 """The name of a text chain until a file that is loaded says by which variable it goes."""
 
@@ -145,6 +148,10 @@ def _run(f: Callable[[], Iterator[Any]], name: str, span: Span) -> Graph:
     names: dict[int, str] = {}
     for piece in gen:
         frame = gen.gi_frame
+        if len(pieces) == MAX_PIECES:
+            raise CompileError((Diagnostic("error", Span(span.file, frame.f_lineno, 0),
+                                           f"{name} yields more than {MAX_PIECES:,} paths",
+                                           "a loop around yield has to end"),))
         pieces.append((piece, Span(span.file, frame.f_lineno, 0)))
         for k, v in frame.f_locals.items():
             if isinstance(v, Node):

@@ -260,6 +260,11 @@ class Manager:
             items = [self.combine(p, done) if len(p) == 2 else p[0] for p in pairs]
         return items[0]
 
+    def first_of(self, items: Sequence[Fdd]) -> Fdd:
+        """What the first of the diagrams says whose leaf is not NO_RULE; NO_RULE where all say so."""
+        nothing = self.leaf(NO_RULE)
+        return self._balanced(list(items) or [nothing], self._first_unless(nothing))
+
     def first_match(self, rules: Sequence[tuple[Cls, Hashable]], default: Hashable) -> tuple[Fdd, list[Shadowed]]:
         """The diagram of an ordered list: the value of the first rule whose class holds, else `default`.
 
@@ -267,7 +272,7 @@ class Manager:
         """
         nothing = self.leaf(NO_RULE)
         own = [self.ite(self.from_class(c), self.leaf(i), nothing) for i, (c, _) in enumerate(rules)]
-        merged = self.restrict(self._balanced(own or [nothing], self._first_unless(nothing)))
+        merged = self.restrict(self.first_of(own))
         reached = self.leaves(merged)
         shadowed = []
         for i, one in enumerate(own):

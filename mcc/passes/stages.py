@@ -125,11 +125,15 @@ class _Planner:
     def grouped_elements(self, arcs: list[Arc], start: Start, classes: list[Cls]) -> frozenset[tuple[int, str]]:
         """(node, family) of elements that somewhere have fewer fields than the walk's key, or a class-first key."""
         out = set()
+        known: dict[tuple[str, ...], bool] = {}
         for arc in arcs:
-            for family in ("ip", "ip6", ""):
+            nodes = walk_sessions(self.graph, arc)
+            for family in ("ip", "ip6", "") if nodes else ():
                 key = union(self.sessions(arc, start), family)
-                first = is_hash_first(key, classes)
-                out |= {(n, family) for n in walk_sessions(self.graph, arc)
+                first = known.get(key)
+                if first is None:
+                    first = known[key] = is_hash_first(key, classes)
+                out |= {(n, family) for n in nodes
                         if not first or set(session_fields(self.session_of(n), family)) != set(key)
                         or len(start.points) > 1 and not self.session_of(n).bidirectional}
         return frozenset(out)

@@ -19,7 +19,7 @@ from mcc.ir.graph import Graph, GraphEdge, GraphNode
 from mcc.ir.plan import Arc, End, Step
 from mcc.lang.algebra import ANY, Cls, has
 from mcc.lang.chain import declared_class
-from mcc.passes.fdd import Manager
+from mcc.passes.fdd import NO_RULE, Manager
 
 _LAYER_OF_FIELD = {"net": ("ip", "ip6"), "l4": ("tcp", "udp")}
 
@@ -63,13 +63,19 @@ class Walker:
         """Packets that leave by output `out` of a node."""
         m = self.manager
         links = self.graph.links(node, out, way)
-        result: Fdd = m.leaf(Arc(0, End("drop", reason="unmatched")))
         several = len(links) > 1
-        for i in range(len(links) - 1, -1, -1):
-            e = links[i]
+        taken: list[Fdd] = []
+        for i, e in enumerate(links):
             target = self.numbered(self.arrive(e.dst, e.inp, e.way), i + 1 if several else 0)
-            result = target if e.cls is None else m.ite(m.from_class(e.cls), target, result)
-        self.check_links(links)
+            taken.append(target if e.cls is None else m.ite(m.from_class(e.cls), target, m.leaf(NO_RULE)))
+        result = m.first_of([*taken, m.leaf(Arc(0, End("drop", reason="unmatched")))])
+        if several:
+            reached = {arc.hop for arc in m.leaves(result) if isinstance(arc, Arc)}
+            unsure = {i for i in range(len(links)) if i + 1 not in reached}
+        else:
+            unsure = {*range(len(links))}
+        if unsure:
+            self.check_links(links, unsure)
         return result
 
     def numbered(self, fdd: Fdd, hop: int) -> Fdd:
@@ -102,12 +108,16 @@ class Walker:
         outside = through if t.others == "pass" else m.leaf(Arc(0, End("drop", reason=f"others:{n.name}")))
         return m.ite(m.from_class(cls), inside, outside)
 
-    def check_links(self, links: tuple[GraphEdge, ...]) -> None:
-        """Warn of a link that can take no packet, naming the earlier link that takes them all."""
+    def check_links(self, links: tuple[GraphEdge, ...], unsure: set[int]) -> None:
+        """Warn of a link that can take no packet, naming the earlier link that takes them all. Only links in `unsure`
+        are looked at."""
         m = self.manager
         taken: Fdd = m.leaf(False)
         for i, e in enumerate(links):
             mine = m.leaf(True) if e.cls is None else m.from_class(e.cls)
+            if i not in unsure:
+                taken = m.ite(mine, m.leaf(True), taken)
+                continue
             rest = m.ite(taken, m.leaf(False), mine)
             if m.leaves(rest) == {False} and e not in self._tried:
                 self._tried[e] = True

@@ -42,7 +42,7 @@ class Box:
             "log_sessions": log_sessions, "log_alerts": log_alerts, "buffers": buffers, "large_buffers": 64})
         self.box = self.lib.mcc_box_open(config)
         if self.box == self.ffi.NULL:
-            raise MccError(f"not enough memory for {max_sessions} sessions", )
+            raise MccError(f"not enough memory for {max_sessions} sessions: give a smaller --max-sessions")
         self.core = self.lib.mcc_box_core(self.box)
         self.records = Records(self.compiled, self.ffi, self.lib)
         self._sessions: list[dict[str, Any]] = []

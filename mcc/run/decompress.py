@@ -50,8 +50,8 @@ def decompress(data: bytes, form: Format) -> tuple[bytes, str]:
     Streams that follow one another are one file; zero bytes behind the last are padding.
     """
     out = bytearray()
-    at = 0
-    while at < len(data) and (at == 0 or data[at:].strip(b"\0")):
+    at, end = 0, len(data.rstrip(b"\0"))
+    while at < len(data) and (at == 0 or at < end):
         decoder = form.new()
         start = at
         while not decoder.eof:

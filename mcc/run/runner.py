@@ -75,11 +75,12 @@ class RunOptions:
 @dataclass
 class RunResult:
     """`stats` as in the contract. damage: inputs that could not be read to their end; failures: outputs that
-    could not be written to theirs; both in words."""
+    could not be written to theirs; notes: what is worth knowing of the inputs; all in words."""
 
     stats: dict[str, Any] = field(default_factory=dict)
     damage: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     interrupted: bool = False
     sessions: int = 0
     alerts: int = 0
@@ -239,10 +240,13 @@ class _Run:
         result.stats = {**head, **{k: v for k, v in stats.items() if k not in head}}
         for port, capture in self.inputs.items():
             text, offset, packets = self._error(port)
-            if text:
+            if text and not (capture.damage and text.startswith("cut")):
                 result.damage.append(damage_text(capture.path, f"damaged at byte {offset}: {text}", packets))
             elif capture.damage and not result.interrupted:
                 result.damage.append(damage_text(capture.path, capture.damage, packets))
+        opaque = self.lib.mcc_replay_opaque(self.replay)
+        if opaque >= 0:
+            result.notes.append(f"frames of link type {opaque} are not looked into: no class but ANY holds for them")
         self._failures()
 
     def _failures(self) -> None:

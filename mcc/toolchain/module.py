@@ -9,6 +9,7 @@ import importlib.util
 import io
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -96,7 +97,8 @@ def build_module(c_source: str, name: str, blobs: Mapping[str, bytes] | None = N
     cc, args = compiler(), flags(target, sessions=sessions, sanitize=sanitize, level=level, extra=extra)
     declared = cdef(RUNTIME_C) if declared is None else declared
     digest = _digest(c_source, declared, cc, args, blobs)
-    module = f"_mcc_{name}_{digest[:16]}"
+    ascii_name = re.sub(r"\W", "_", name, flags=re.ASCII)  # Python calls the entry of another module otherwise
+    module = f"_mcc_{ascii_name}_{digest[:16]}"
     folder = cache_folder() / digest[:24]
     shared = folder / f"{module}{_suffix()}"
     c_path = folder / f"{name}.gen.c"

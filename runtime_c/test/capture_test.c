@@ -227,7 +227,7 @@ static void mutate(uint8_t *p, size_t *size)
                                       0x7fffffff, 0x80000000, 0xffffffff, 6,      0x0a0d0d0a};
     uint32_t times = 1 + dice(4);
 
-    for (uint32_t i = 0; i<times && * size> 4; i++) {
+    for (uint32_t i = 0; i < times && *size > 4; i++) {
         uint32_t at = dice((uint32_t)*size), v = values[dice(sizeof values / sizeof *values)];
 
         if (dice(4) == 0)

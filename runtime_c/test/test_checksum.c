@@ -49,19 +49,19 @@ static void test_deltas(uint64_t *seed)
         uint32_t acc = test_below(seed, 3) ? 0 : 0xffffffff;
         switch (width) {
         case 0:
-            mcc_delta8(&acc, (uint8_t)old, (uint8_t) new, at % 2);
+            mcc_delta8(&acc, (uint8_t)old, (uint8_t)new, at % 2);
             break;
         case 1:
-            mcc_delta16(&acc, (uint16_t)old, (uint16_t) new);
+            mcc_delta16(&acc, (uint16_t)old, (uint16_t)new);
             break;
         case 2:
-            mcc_delta32(&acc, (uint32_t)old, (uint32_t) new);
+            mcc_delta32(&acc, (uint32_t)old, (uint32_t)new);
             break;
         case 3:
-            mcc_delta48(&acc, (uint64_t)old | 0xabcdull << 48, (uint64_t) new | 0x1234ull << 48);
+            mcc_delta48(&acc, (uint64_t)old | 0xabcdull << 48, (uint64_t)new | 0x1234ull << 48);
             break;
         case 4:
-            mcc_delta64(&acc, (uint64_t)old, (uint64_t) new);
+            mcc_delta64(&acc, (uint64_t)old, (uint64_t)new);
             break;
         default:
             mcc_delta128(&acc, old, new);
