@@ -5,6 +5,7 @@ This is the whole public list; docs/language.md explains it.
 
 from mcc.api import Module, build
 from mcc.diag import BuildError, CaptureError, CompileError, MccError, PortError
+from mcc.lang.automaton import words_dfa
 from mcc.lang.chain import Chain, Drop, Duplex, FlowClassifier, Port, chain, duplex
 from mcc.lang.chaintext import FromDPDK, ToDPDK
 from mcc.lang.classes import (
@@ -37,6 +38,7 @@ from mcc.lang.classes import (
     outer,
     raw,
 )
+from mcc.lang.context import ip, tcp, udp
 from mcc.lang.element import Element, element, inline, on
 from mcc.lang.graph import Graph
 from mcc.lang.node import Path
@@ -58,6 +60,7 @@ from mcc.lang.packet import (
 from mcc.lang.sent import Sent
 from mcc.lang.session import TCP4, UDP4, IPPair, PerVLAN, Session
 from mcc.lang.state import Counter, HashMap, Live, PerCore, Ports, Table
+from mcc.lang.stream import Chunk, Mark, Match, Stream
 from mcc.lang.types import Addr4, Addr6, Array, Below, IndexOf, Len, Mac, i32, i64, struct, u8, u16, u32, u64, u128
 from mcc.lang.values import ip4, ip6, mac
 from mcc.run.box import Box
@@ -66,10 +69,10 @@ from mcc.version import VERSION as __version__
 __all__ = [
     "ANY", "ARP", "CLOSE", "DROP", "HTTP", "ICMP", "ICMP6", "IP", "IP6", "L4", "NONE", "PASS", "RESET", "TCP", "TCP4",
     "UDP", "UDP4", "VLAN", "Action", "Addr4", "Addr6", "Array", "Arp", "Batch", "Below", "Box", "BuildError",
-    "CaptureError", "Chain", "Cls", "CompileError", "Counter", "Drop", "Duplex", "Element", "Eth", "Field", "Flow",
-    "FlowClassifier", "FromDPDK", "Graph", "HashMap", "IPPair", "Icmp", "Icmp6", "In", "IndexOf", "Ip", "Ip6", "Len",
-    "Live", "Mac", "MccError", "Module", "Net", "Packet", "Path", "Peer", "PerCore", "PerVLAN", "Port", "PortError",
-    "Ports", "Sent", "Session", "Table", "Tcp", "ToDPDK", "Udp", "Vlan", "__version__", "alert", "arp_request", "build",
-    "chain", "cls", "duplex", "element", "emit", "i32", "i64", "inline", "ip4", "ip6", "mac", "on", "outer", "raw",
-    "struct", "to", "u128", "u16", "u32", "u64", "u8",
+    "CaptureError", "Chain", "Chunk", "Cls", "CompileError", "Counter", "Drop", "Duplex", "Element", "Eth", "Field",
+    "Flow", "FlowClassifier", "FromDPDK", "Graph", "HashMap", "IPPair", "Icmp", "Icmp6", "In", "IndexOf", "Ip", "Ip6",
+    "Len", "Live", "Mac", "Mark", "Match", "MccError", "Module", "Net", "Packet", "Path", "Peer", "PerCore", "PerVLAN",
+    "Port", "PortError", "Ports", "Sent", "Session", "Stream", "Table", "Tcp", "ToDPDK", "Udp", "Vlan", "__version__",
+    "alert", "arp_request", "build", "chain", "cls", "duplex", "element", "emit", "i32", "i64", "inline", "ip", "ip4",
+    "ip6", "mac", "on", "outer", "raw", "struct", "tcp", "to", "u128", "u16", "u32", "u64", "u8", "udp", "words_dfa",
 ]

@@ -26,6 +26,7 @@ from mcc.ir.text import code_text
 from mcc.lang.chain import Chain
 from mcc.passes.batches import batched_walks, ring_size
 from mcc.passes.check import check_chain
+from mcc.passes.contexts import check_contexts, context_code, shape
 from mcc.passes.fold import fold
 from mcc.passes.lower import lower
 from mcc.passes.rules import leaf_text
@@ -84,7 +85,7 @@ class Compiled:
     @functools.cached_property
     def lowered(self) -> dict[int, Code]:
         with deep(self.graph.span):
-            return {n: lower(c) for n, c in self.codes.items()}
+            return {n: c if c.context else lower(c) for n, c in self.codes.items()}
 
     @functools.cached_property
     def module(self) -> Module:
@@ -106,9 +107,9 @@ class Compiled:
         if stage == "graph":
             return print_graph(self.graph) + print_plans(self.graph, self.plans)
         if stage == "typed":
-            return "\n".join(code_text(c) for c in self.codes.values())
+            return "\n".join(code_text(c) for c in self.codes.values() if not c.context)
         if stage == "lowered":
-            return "\n".join(code_text(c) for c in self.lowered.values())
+            return "\n".join(code_text(c) for c in self.lowered.values() if not c.context)
         if stage == "parsed":
             return print_graph(self.graph)
         raise ValueError(f"no stage {stage!r}: {', '.join(STAGES)}")
@@ -132,8 +133,11 @@ def _compile(graph: Graph, options: Options) -> Compiled:
         assert n.elem is not None
         code = compile_instance(n.elem, n.name, report, strict=options.strict)
         if code is not None:
-            codes[n.id] = fold(code)
+            codes[n.id] = shape(fold(code))
     report.check()
+    check_contexts(graph, codes, report)
+    report.check()
+    codes |= {n.id: context_code(n) for n in graph.nodes if n.kind == "context"}
     plans = plan_stages(graph, codes, report)
     check_chain(graph, codes, plans, report)
     if options.strict and any(d.severity == "warning" for d in report.items):

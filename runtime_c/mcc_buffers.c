@@ -81,6 +81,10 @@ struct mcc_packet *mcc_buffer_get(struct mcc_buffers *b, uint32_t len)
 
 void mcc_buffer_put(struct mcc_buffers *b, struct mcc_packet *p)
 {
+    if (__builtin_expect(p->refs, 0)) {
+        p->refs--;
+        return;
+    }
     uintptr_t at = (uintptr_t)p - (uintptr_t)b->small.base;
     struct mcc_buffer_part *part =
         at < (size_t)b->small.count * MCC_BUFFER_STRIDE ? &b->small : &b->large;
@@ -102,6 +106,8 @@ struct mcc_packet *mcc_buffer_copy(struct mcc_buffers *b, const struct mcc_packe
     copy->room = buffer.room;
     copy->cookie = buffer.cookie;
     copy->next = NULL;
+    copy->refs = 0;
+    copy->content = copy->data + (p->content - p->data);
     if (p->len)
         memcpy(copy->data, p->data, p->len);
     return copy;

@@ -43,7 +43,7 @@ void mcc_buffers_free(struct mcc_buffers *b);
  * when there is none: the caller drops and counts. */
 struct mcc_packet *mcc_buffer_get(struct mcc_buffers *b, uint32_t len);
 
-/* Gives back a packet of these buffers. */
+/* Gives back a packet of these buffers; the buffer is free when nobody else holds it (`refs`). */
 void mcc_buffer_put(struct mcc_buffers *b, struct mcc_packet *p);
 
 /* A packet with the same bytes and the same fields, but for its buffer and `next`. NULL as

@@ -152,26 +152,32 @@ static inline uint32_t mcc_checksum_l4_at(const struct mcc_packet *p)
     return p->layers & (MCC_ICMP | MCC_ICMP6) ? p->l4 + 2u : 0;
 }
 
-/* Applies p->ip_delta and p->l4_delta where p->fix says so, and clears all three. Call it once, as
- * the packet leaves. */
-static inline void mcc_fix(struct mcc_packet *p)
+/* mcc_fix() of any packet. */
+static __attribute__((noinline, unused)) void mcc_fix_any(struct mcc_packet *p)
 {
-    if (!p->fix)
-        return;
-    if (p->layers & MCC_TCP) { /* most of what is rewritten */
-        if (p->layers & MCC_IP && p->ip_delta)
-            mcc_checksum_apply(p->data + p->l3 + 10, p->ip_delta, false);
-        if (p->l4_delta)
-            mcc_checksum_apply(p->data + p->l4 + 16, p->l4_delta, false);
-        p->fix = 0;
-        p->ip_delta = p->l4_delta = 0;
-        return;
-    }
     if (p->fix & MCC_FIX_IP && p->layers & MCC_IP)
         mcc_checksum_apply(p->data + p->l3 + 10, p->ip_delta, false);
     uint32_t at = p->fix & MCC_FIX_L4 ? mcc_checksum_l4_at(p) : 0;
     if (at)
         mcc_checksum_apply(p->data + at, p->l4_delta, p->layers & MCC_UDP);
+    p->fix = 0;
+    p->ip_delta = p->l4_delta = 0;
+}
+
+/* Applies p->ip_delta and p->l4_delta where p->fix says so, and clears all three. Call it once, as
+ * the packet leaves. */
+static inline __attribute__((always_inline)) void mcc_fix(struct mcc_packet *p)
+{
+    if (!p->fix)
+        return;
+    if (!(p->layers & MCC_TCP)) {
+        mcc_fix_any(p);
+        return;
+    }
+    if (p->layers & MCC_IP && p->ip_delta) /* most of what is rewritten is TCP */
+        mcc_checksum_apply(p->data + p->l3 + 10, p->ip_delta, false);
+    if (p->l4_delta)
+        mcc_checksum_apply(p->data + p->l4 + 16, p->l4_delta, false);
     p->fix = 0;
     p->ip_delta = p->l4_delta = 0;
 }

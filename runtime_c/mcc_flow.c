@@ -9,37 +9,30 @@ enum { SECOND_CHANCES = 8, TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_ACK = 16 }
 int mcc_flows_init(struct mcc_flows *flows, uint32_t capacity, uint32_t size, uint64_t seed)
 {
     struct mcc_flows f = {.capacity = capacity};
-    size_t places = (size_t)capacity + 1;
-    f.cold = mcc_mem_map(places * sizeof *f.cold);
-    f.links = mcc_mem_map(places * sizeof *f.links);
+    size_t bytes = ((size_t)capacity + 1) * sizeof *f.cold;
+    f.cold = mcc_mem_map(bytes);
     bool pool = mcc_pool_init(&f.pool, capacity, size) == 0;
-    bool wheel = mcc_wheel_init(&f.wheel, capacity, 0) == 0;
     bool table = mcc_table_init(&f.table, 2 * capacity, seed) == 0;
-    if (f.cold && f.links && pool && wheel && table) {
+    if (f.cold && pool && table &&
+        mcc_wheel_init(&f.wheel, &f.cold->timer, sizeof *f.cold, capacity, 0) == 0) {
         *flows = f;
         return 0;
     }
     if (pool)
         mcc_pool_free(&f.pool);
-    if (wheel)
-        mcc_wheel_free(&f.wheel);
     if (table)
         mcc_table_free(&f.table);
-    mcc_mem_unmap(f.cold, places * sizeof *f.cold);
-    mcc_mem_unmap(f.links, places * sizeof *f.links);
+    mcc_mem_unmap(f.cold, bytes);
     return -ENOMEM;
 }
 
 void mcc_flows_free(struct mcc_flows *flows)
 {
-    size_t places = (size_t)flows->capacity + 1;
     if (!flows->cold)
         return;
     mcc_pool_free(&flows->pool);
-    mcc_wheel_free(&flows->wheel);
     mcc_table_free(&flows->table);
-    mcc_mem_unmap(flows->cold, places * sizeof *flows->cold);
-    mcc_mem_unmap(flows->links, places * sizeof *flows->links);
+    mcc_mem_unmap(flows->cold, ((size_t)flows->capacity + 1) * sizeof *flows->cold);
     memset(flows, 0, sizeof *flows);
 }
 
@@ -59,8 +52,8 @@ int mcc_flow_tcp_close(struct mcc_flow_cold *cold, struct mcc_fcb *mine, struct 
     unsigned far = 1 - direction;
     if (flags & TCP_ACK && cold->fins & 1u << far &&
         (int32_t)(mcc_be32(tcp + 8) - cold->fin[far]) >= 0)
-        cold->acked |= (uint8_t)(1u << far);
-    return cold->acked == 3 && cold->reason != MCC_END_FIN ? MCC_END_FIN : -1;
+        cold->fins |= (uint8_t)(4u << far);
+    return cold->fins == 15 && cold->reason != MCC_END_FIN ? MCC_END_FIN : -1;
 }
 
 uint32_t mcc_flow_victim(struct mcc_flows *flows,
@@ -76,9 +69,10 @@ uint32_t mcc_flow_victim(struct mcc_flows *flows,
             best = index;
             best_tick = tick;
         }
-        mcc_list_touch(&flows->settled, flows->links, index);
-        if (flows->settled.head == index)
+        if (flows->settled.tail == index)
             break;
+        mcc_flow_remove(flows, &flows->settled, index);
+        mcc_flow_push(flows, &flows->settled, index);
     }
     return best;
 }

@@ -22,7 +22,8 @@ static inline uint64_t mcc_hash_load(const uint32_t *words, unsigned n)
 {
     uint64_t pair = 0;
     if (n >= 2)
-        memcpy(&pair, words, 8);
+        pair = (uint64_t)words[1] << 32 |
+               words[0]; /* not a load: they may just have been stored one by one */
     else if (n == 1)
         pair = words[0];
     return pair;

@@ -74,7 +74,22 @@ struct mcc_packet {
     struct mcc_packet *next; /* borrowed by whoever queues the packet */
     uint32_t room;           /* capacity of the buffer from data on */
     uint32_t cookie;         /* for whoever keeps the packet for a while */
+    uint8_t *content;        /* in a context: the first byte that its streams see */
+    uint64_t pos;            /* in a context: the position of that byte, in the space of whoever has the packet */
+    uint32_t in_len;         /* in a context: bytes at `pos`, as they came */
+    uint32_t content_len;    /* in a context: bytes at `content`, as they are */
     uint16_t headroom;       /* free bytes before data */
+    uint8_t refs;            /* who holds the buffer beside its owner: mcc_buffer_put() gives it back at 0 */
+    uint8_t stream;          /* enum mcc_stream_flag */
+};
+
+enum mcc_stream_flag {
+    MCC_STREAM_CHANGED = 1, /* its content is not what came */
+    MCC_STREAM_FIN = 2,     /* the stream ends with it */
+    MCC_STREAM_MADE = 4,    /* it came out of another packet: its input was counted there */
+    MCC_STREAM_SENT = 8,    /* it has left already; what is held is for reading */
+    MCC_STREAM_LATE = 16,   /* it waited: its acknowledgement is old */
+    MCC_STREAM_HELD = 32,   /* it is counted among the held */
 };
 
 enum { MCC_MAX_VLANS = 8, MCC_HEADROOM = 128 };

@@ -25,6 +25,10 @@
 #include "mcc_header.h"
 #include "mcc_core.h"
 #include "mcc_flow.h"
+#include "mcc_stream.h"
+#include "mcc_words.h"
+#include "mcc_context.h"
+#include "mcc_tcp.h"
 #include "mcc_capture.h"
 #include "mcc_capture_writer.h"
 #include "mcc_sides.h"
@@ -39,6 +43,14 @@
 #include "mcc_ports.c"
 #include "mcc_core.c"
 #include "mcc_flow.c"
+#include "mcc_stream.c"
+#include "mcc_words.c"
+#include "mcc_context.c"
+#include "mcc_tcp.c"
+#include "mcc_tcp_kept.c"
+#include "mcc_tcp_header.c"
+#include "mcc_tcp_out.c"
+#include "mcc_tcp_time.c"
 #include "mcc_capture.c"
 #include "mcc_capture_writer.c"
 #include "mcc_sides.c"
@@ -65,6 +77,7 @@ uint32_t mcc_box_buffers(const struct mcc_box *box);
 const struct mcc_count *mcc_box_walks(const struct mcc_box *box, uint32_t *n);
 const struct mcc_count *mcc_box_sites(const struct mcc_box *box, uint32_t *n);
 const uint64_t *mcc_box_drops(const struct mcc_box *box, uint32_t *n);
+const struct mcc_tcp_counts *mcc_box_contexts(const struct mcc_box *box); /* NULL: no streams */
 const uint64_t *mcc_box_faults(const struct mcc_box *box);
 void *mcc_box_value(struct mcc_box *box, uint32_t number);
 void mcc_box_replay_ops(struct mcc_replay_ops *ops);

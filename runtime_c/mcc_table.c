@@ -32,7 +32,7 @@ void mcc_table_free(struct mcc_table *t)
     *t = (struct mcc_table){.bucket = NULL};
 }
 
-int mcc_table_insert(struct mcc_table *t, uint64_t hash, uint32_t id)
+int mcc_table_insert_far(struct mcc_table *t, uint64_t hash, uint32_t id)
 {
     uint32_t home = (uint32_t)hash & t->mask;
     for (uint32_t away = 0; away < t->probes; away++) {
@@ -46,12 +46,13 @@ int mcc_table_insert(struct mcc_table *t, uint64_t hash, uint32_t id)
         for (uint32_t i = 0; i < away; i++)
             t->bucket[(home + i) & t->mask].passed++;
         t->used++;
+        t->inserts++;
         return 0;
     }
     return -ENOSPC;
 }
 
-bool mcc_table_erase(struct mcc_table *t, uint64_t hash, uint32_t id)
+bool mcc_table_erase_far(struct mcc_table *t, uint64_t hash, uint32_t id)
 {
     uint32_t home = (uint32_t)hash & t->mask, found;
     struct mcc_table_cursor c = mcc_table_start(t, hash);

@@ -39,7 +39,8 @@ struct mcc_table {
     uint32_t probes;           /* buckets that an entry may be searched in, counted from its home */
     uint32_t used;             /* entries */
     uint32_t max;              /* entries it was made for; a few more fit */
-    uint64_t seed;             /* for the caller's hashes */
+    uint32_t inserts; /* entries ever added, wrapping: the same number means that none came */
+    uint64_t seed;    /* for the caller's hashes */
 };
 
 /* Where a search has come to: bucket `at` has `hits` (bits) left to look at, `left` buckets may be
@@ -53,12 +54,9 @@ struct mcc_table_cursor {
 int mcc_table_init(struct mcc_table *t, uint32_t max_entries, uint64_t seed);
 void mcc_table_free(struct mcc_table *t);
 
-/* Adds an entry that is not in the table yet. 0, or -ENOSPC when `probes` buckets from its home on
- * are full. */
-int mcc_table_insert(struct mcc_table *t, uint64_t hash, uint32_t id);
-
-/* Removes the entry `id` that was inserted with `hash`; false if there is none. */
-bool mcc_table_erase(struct mcc_table *t, uint64_t hash, uint32_t id);
+/* mcc_table_insert() and mcc_table_erase() where the home bucket does not do. */
+int mcc_table_insert_far(struct mcc_table *t, uint64_t hash, uint32_t id);
+bool mcc_table_erase_far(struct mcc_table *t, uint64_t hash, uint32_t id);
 
 static inline uint16_t mcc_table_tag(uint64_t hash)
 {
@@ -107,6 +105,38 @@ static inline uint32_t mcc_table_next(const struct mcc_table *t, struct mcc_tabl
     unsigned place = (unsigned)__builtin_ctz(c->hits);
     c->hits &= c->hits - 1;
     return t->bucket[c->at].id[place];
+}
+
+/* Adds an entry that is not in the table yet. 0, or -ENOSPC when `probes` buckets from its home on
+ * are full. */
+static inline int mcc_table_insert(struct mcc_table *t, uint64_t hash, uint32_t id)
+{
+    struct mcc_bucket *b = &t->bucket[(uint32_t)hash & t->mask];
+    uint32_t empty = mcc_bucket_match(b, 0);
+    if (__builtin_expect(!empty, 0))
+        return mcc_table_insert_far(t, hash, id);
+    unsigned place = (unsigned)__builtin_ctz(empty);
+    b->tag[place] = mcc_table_tag(hash);
+    b->id[place] = id;
+    t->used++;
+    t->inserts++;
+    return 0;
+}
+
+/* Removes the entry `id` that was inserted with `hash`; false if there is none. */
+static inline bool mcc_table_erase(struct mcc_table *t, uint64_t hash, uint32_t id)
+{
+    struct mcc_bucket *b = &t->bucket[(uint32_t)hash & t->mask];
+    for (uint32_t hits = mcc_bucket_match(b, mcc_table_tag(hash)); hits; hits &= hits - 1) {
+        unsigned place = (unsigned)__builtin_ctz(hits);
+        if (__builtin_expect(b->id[place] == id, 1)) {
+            b->tag[place] = 0;
+            b->id[place] = 0;
+            t->used--;
+            return true;
+        }
+    }
+    return mcc_table_erase_far(t, hash, id);
 }
 
 #define MCC_TABLE_FIND(t, hash, id, equals)                                                        \

@@ -3,27 +3,18 @@
 #include <errno.h>
 #include <string.h>
 
-#include "mcc_mem.h"
-
-int mcc_wheel_init(struct mcc_wheel *w, uint32_t capacity, uint32_t now)
+int mcc_wheel_init(struct mcc_wheel *w, void *timers, uint32_t stride, uint32_t capacity,
+                   uint32_t now)
 {
-    if (capacity == 0 || capacity == UINT32_MAX)
+    if (capacity == 0 || capacity == UINT32_MAX || stride < sizeof(struct mcc_timer))
         return -EINVAL;
-    struct mcc_timer *timer = mcc_mem_map(((size_t)capacity + 1) * sizeof *timer);
-    if (!timer)
-        return -ENOMEM;
     memset(w, 0, sizeof *w);
-    w->timer = timer;
+    w->timers = timers;
+    w->stride = stride;
     w->capacity = capacity;
     w->now = now;
     w->soonest = UINT32_MAX;
     return 0;
-}
-
-void mcc_wheel_free(struct mcc_wheel *w)
-{
-    mcc_mem_unmap(w->timer, ((size_t)w->capacity + 1) * sizeof *w->timer);
-    memset(w, 0, sizeof *w);
 }
 
 /* The tick at which the clock enters the slot of a timer of this level that comes up at `tick`. */
@@ -39,33 +30,33 @@ static void mcc_wheel_link(struct mcc_wheel *w, uint32_t id, uint32_t tick)
         level++;
     uint32_t slot = tick >> 8 * level & 255, place = level * MCC_WHEEL_SLOTS + slot,
              last = w->tail[place];
-    w->timer[id] = (struct mcc_timer){.prev = last, .tick = tick, .place = place + 1};
-    if (last)
-        w->timer[last].next = id;
-    else
-        w->head[place] = id;
+    *mcc_wheel_timer(w, id) = (struct mcc_timer){.prev = last, .tick = tick, .place = place + 1};
     w->tail[place] = id;
+    if (last) {
+        mcc_wheel_timer(w, last)->next = id;
+        return; /* the slot is busy, and `soonest` knows it */
+    }
+    w->head[place] = id;
     w->busy[level][slot / 64] |= 1ull << slot % 64;
     if (mcc_wheel_entry(level, tick) < w->soonest)
         w->soonest = mcc_wheel_entry(level, tick);
 }
 
-static void mcc_wheel_unlink(struct mcc_wheel *w, uint32_t id)
+static void mcc_wheel_unlink(struct mcc_wheel *w, struct mcc_timer *timer)
 {
-    struct mcc_timer *timer = &w->timer[id];
-    uint32_t place = timer->place - 1, slot = place % MCC_WHEEL_SLOTS,
-             level = place / MCC_WHEEL_SLOTS;
-    if (timer->prev)
-        w->timer[timer->prev].next = timer->next;
-    else
-        w->head[place] = timer->next;
-    if (timer->next)
-        w->timer[timer->next].prev = timer->prev;
-    else
-        w->tail[place] = timer->prev;
+    uint32_t place = timer->place - 1, prev = timer->prev, next = timer->next;
     timer->place = 0;
-    if (w->head[place])
+    if (prev)
+        mcc_wheel_timer(w, prev)->next = next;
+    else
+        w->head[place] = next;
+    if (next)
+        mcc_wheel_timer(w, next)->prev = prev;
+    else
+        w->tail[place] = prev;
+    if (prev | next)
         return;
+    uint32_t slot = place % MCC_WHEEL_SLOTS, level = place / MCC_WHEEL_SLOTS;
     w->busy[level][slot / 64] &= ~(1ull << slot % 64);
     if (mcc_wheel_entry(level, timer->tick) == w->soonest)
         w->stale = true;
@@ -73,17 +64,17 @@ static void mcc_wheel_unlink(struct mcc_wheel *w, uint32_t id)
 
 void mcc_wheel_arm(struct mcc_wheel *w, uint32_t id, uint32_t tick)
 {
-    if (w->timer[id].place)
-        mcc_wheel_cancel(w, id);
+    mcc_wheel_cancel(w, id);
     mcc_wheel_link(w, id, tick > w->now ? tick : w->now);
     w->armed++;
 }
 
 void mcc_wheel_cancel(struct mcc_wheel *w, uint32_t id)
 {
-    if (w->timer[id].place == 0)
+    struct mcc_timer *timer = mcc_wheel_timer(w, id);
+    if (timer->place == 0)
         return;
-    mcc_wheel_unlink(w, id);
+    mcc_wheel_unlink(w, timer);
     w->armed--;
 }
 
@@ -114,6 +105,8 @@ uint32_t mcc_wheel_next(struct mcc_wheel *w)
         unsigned ahead = mcc_wheel_distance(w->busy[level], clock & 255);
         if (ahead < MCC_WHEEL_SLOTS && (clock + ahead) << 8 * level < soonest)
             soonest = (clock + ahead) << 8 * level;
+        if (soonest >> 8 == w->now >> 8) /* other slots above are entered later */
+            break;
     }
     w->stale = false;
     w->soonest = soonest;
@@ -123,13 +116,22 @@ uint32_t mcc_wheel_next(struct mcc_wheel *w)
 /* Hands out timers of the slot of level 0 that the clock is in. */
 static uint32_t mcc_wheel_drain(struct mcc_wheel *w, uint32_t *out, uint32_t max)
 {
-    uint32_t n = 0, slot = w->now & 255;
-    while (n < max && w->head[slot]) {
-        uint32_t id = w->head[slot];
-        mcc_wheel_unlink(w, id);
+    uint32_t n = 0, slot = w->now & 255, id = w->head[slot];
+    while (id && n < max) {
+        struct mcc_timer *timer = mcc_wheel_timer(w, id);
+        timer->place = 0;
         out[n++] = id;
+        id = timer->next;
     }
+    w->head[slot] = id;
     w->armed -= n;
+    if (id) {
+        mcc_wheel_timer(w, id)->prev = 0;
+    } else if (n) {
+        w->tail[slot] = 0;
+        w->busy[0][slot / 64] &= ~(1ull << slot % 64);
+        w->stale = true;
+    }
     return n;
 }
 
@@ -144,8 +146,9 @@ static void mcc_wheel_cascade(struct mcc_wheel *w)
         w->head[place] = w->tail[place] = 0;
         w->busy[level][slot / 64] &= ~(1ull << slot % 64);
         for (; id; id = next) {
-            next = w->timer[id].next;
-            mcc_wheel_link(w, id, w->timer[id].tick);
+            const struct mcc_timer *timer = mcc_wheel_timer(w, id);
+            next = timer->next;
+            mcc_wheel_link(w, id, timer->tick);
         }
     }
     w->stale = true;
@@ -164,6 +167,7 @@ uint32_t mcc_wheel_advance(struct mcc_wheel *w, uint32_t tick, uint32_t *out, ui
             return n;
         }
         w->now = next;
-        mcc_wheel_cascade(w);
+        if (!(next & 255))
+            mcc_wheel_cascade(w);
     }
 }

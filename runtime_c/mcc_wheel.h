@@ -8,11 +8,15 @@
  * Invariant: an armed timer's tick is >= now, and above level 0 its slot is not the one the clock
  * is in. One bit a slot says whether it has timers, so the clock jumps from one occupied slot to
  * the next whatever the distance.
+ *
+ * The timers themselves lie with the caller, one every `stride` bytes, beside what else is kept of an id: arming and
+ * letting go touch no line of memory of their own.
  */
 #ifndef MCC_WHEEL_H
 #define MCC_WHEEL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { MCC_WHEEL_LEVELS = 4, MCC_WHEEL_SLOTS = 256 };
@@ -24,21 +28,27 @@ struct mcc_timer {
 };
 
 struct mcc_wheel {
-    struct mcc_timer *timer; /* owned, by id */
-    uint32_t capacity;       /* highest id */
-    uint32_t now;            /* all timers before this tick have been handed out */
-    uint32_t armed;          /* timers armed now */
-    uint32_t soonest;        /* a lower bound of mcc_wheel_next() */
-    bool stale;              /* `soonest` may be too low: mcc_wheel_next() looks again */
+    uint8_t *timers;   /* borrowed: the timer of id 0, which is none */
+    uint32_t stride;   /* bytes from timer to timer */
+    uint32_t capacity; /* highest id */
+    uint32_t now;      /* all timers before this tick have been handed out */
+    uint32_t armed;    /* timers armed now */
+    uint32_t soonest;  /* a lower bound of mcc_wheel_next() */
+    bool stale;        /* `soonest` may be too low: mcc_wheel_next() looks again */
     uint64_t busy[MCC_WHEEL_LEVELS][MCC_WHEEL_SLOTS / 64];
     uint32_t head[MCC_WHEEL_LEVELS * MCC_WHEEL_SLOTS];
     uint32_t tail[MCC_WHEEL_LEVELS * MCC_WHEEL_SLOTS];
 };
 
-/* An empty wheel for ids 1 .. capacity whose clock stands at `now`. 0, or -ENOMEM or -EINVAL and
- * `w` untouched. */
-int mcc_wheel_init(struct mcc_wheel *w, uint32_t capacity, uint32_t now);
-void mcc_wheel_free(struct mcc_wheel *w);
+/* An empty wheel for ids 1 .. capacity whose clock stands at `now`; the timers, zeroed, are at
+ * timers + id * stride and outlive it. 0, or -EINVAL and `w` untouched. */
+int mcc_wheel_init(struct mcc_wheel *w, void *timers, uint32_t stride, uint32_t capacity,
+                   uint32_t now);
+
+static inline struct mcc_timer *mcc_wheel_timer(const struct mcc_wheel *w, uint32_t id)
+{
+    return (struct mcc_timer *)(void *)(w->timers + (size_t)id * w->stride);
+}
 
 /* Sets the clock of a wheel without armed timers, back or forth. */
 static inline void mcc_wheel_restart(struct mcc_wheel *w, uint32_t now)
@@ -67,13 +77,13 @@ uint32_t mcc_wheel_advance(struct mcc_wheel *w, uint32_t tick, uint32_t *out, ui
 
 static inline bool mcc_wheel_is_armed(const struct mcc_wheel *w, uint32_t id)
 {
-    return w->timer[id].place != 0;
+    return mcc_wheel_timer(w, id)->place != 0;
 }
 
 /* When the armed timer of `id` comes up. */
 static inline uint32_t mcc_wheel_deadline(const struct mcc_wheel *w, uint32_t id)
 {
-    return w->timer[id].tick;
+    return mcc_wheel_timer(w, id)->tick;
 }
 
 /* Cheap test before mcc_wheel_advance(): false means that nothing comes up until `tick`, `tick`

@@ -67,6 +67,7 @@ struct limit {
     uint16_t *port_ring;
     uint32_t port_head, port_count;
     uint64_t tx_packets[2], tx_bytes[2];
+    uint64_t classes[2]; /* headers alone: packets that are not, that are TCP in IPv4 */
     uint32_t out_count;
     struct mcc_packet *out[OUT_MAX];
 };

@@ -56,6 +56,13 @@ class Checksums(StrEnum):
     fix = "fix"
 
 
+class Backend(StrEnum):
+    """What `mcc test` runs."""
+
+    c = "c"
+    python = "python"
+
+
 class What(StrEnum):
     """What `mcc graph` draws."""
 
@@ -149,6 +156,20 @@ def match(arguments: Annotated[list[str], typer.Argument(metavar="[EXPR] CAPTURE
     """Show which packets of a capture an expression selects."""
     with errors():
         raise typer.Exit(matching.match(tuple(arguments), count, as_json, output, source))
+
+
+@app.command("test")
+def test_command(chain: ChainArg,
+                 prop: Annotated[list[int] | None, typer.Option("--property", metavar="N",
+                                                                help="only this one; may be given again")] = None,
+                 examples: Annotated[int, typer.Option(min=1, help="dialogues a property")] = 100,
+                 seed: Annotated[int, typer.Option(min=0, help="another one draws other dialogues")] = 0,
+                 backend: Annotated[Backend, typer.Option(help="compiled C, or the reference")] = Backend.c) -> None:
+    """Test a chain with TCP connections over bad wires: 28 properties, each failure shrunk to a short dialogue."""
+    from mcc.cli import testing  # Hypothesis is slow to import, and optional
+
+    with errors():
+        raise typer.Exit(testing.test(chain, prop or (), examples, seed, backend.value))
 
 
 @app.command()

@@ -245,7 +245,9 @@ class Printer:
     def select(self, e: h.Select) -> Text:
         cond, a, b = self.text(e.cond), self.text(e.a), self.text(e.b)
         ct: CType = INT
-        if isinstance(e.type, h.IntType) and register(e.type) and e.type != h.I32:
+        if isinstance(e.type, h.MarkType):
+            ct = h.U64
+        elif isinstance(e.type, h.IntType) and register(e.type) and e.type != h.I32:
             t = e.type
             a, b = (exact(t, x) if x.ct != LIT else x for x in (a, b))
             if LIT == a.ct == b.ct:

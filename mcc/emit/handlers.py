@@ -11,24 +11,34 @@ Session state is changed in place, so what was written before a fault stays.
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from mcc.emit.leaves import Scope
 from mcc.emit.lines import Lines, Mode, wrap_list
 from mcc.emit.names import Names, c_name, c_type
 from mcc.emit.statements import StatementPrinter
+from mcc.emit.streams import LONG_TEXT, c_string
 from mcc.emit.tables import print_table
+from mcc.emit.words import print_words
 from mcc.ir import func as h
 from mcc.ir.element import Code, TableDecl
 from mcc.ir.lir import Effects, effects, ends, walk
 
-ROLES = ("scratch", "conn", "peer", "packet", "batch", "flow")
+ROLES = ("scratch", "conn", "peer", "packet", "batch", "stream", "flow")
 """Order of a handler's C parameters behind `box`."""
+
+LOOP_TYPES: dict[type, h.Type] = {h.ForPackets: h.PACKET, h.ForBytes: h.U8, h.ForChunks: h.CHUNK, h.ForMatches: h.MATCH}
 
 
 def signature(func: h.Func) -> list[str]:
-    """Roles of a handler's C parameters behind `struct mcc_box *box`, in order ("batch" is two: array and count)."""
+    """Roles of a handler's C parameters behind `struct mcc_box *box`, in order ("batch" is two: array and count;
+    "stream" is two where `has_matches`: the stream, and the hidden states of its matchers by slot)."""
     have = {a.role for a in func.args}
     return [r for r in ROLES if r in have]
+
+
+def has_matches(func: h.Func) -> bool:
+    return any(isinstance(n, h.ForMatches) for n in walk(func.body))
 
 
 def print_element(code: Code, names: Names, lines: Mode = "c") -> str:
@@ -39,14 +49,44 @@ def print_element(code: Code, names: Names, lines: Mode = "c") -> str:
     known = effects(code)
     used = _used_tables(code)
     parts = [print_table(d, names) for d in code.state if isinstance(d, TableDecl) and d.name in used]
-    parts += [_print_function(f, code, names, known, lines, inline=True) for f in _callees_first(code)]
-    parts += [_print_function(x.func, code, names, known, lines, inline=False) for x in code.handlers]
+    data = edit_data(code)
+    parts += [print_table(d, names) for d in data.values()]
+    parts += [print_words(words, name, names.blob) for name, words in _word_sets(code, names).items()]
+    named = {text: names.table(d.name) for text, d in data.items()}
+    print_one = partial(_print_function, code=code, names=names, known=known, mode=lines, data=named)
+    parts += [print_one(f, inline=True) for f in _callees_first(code)]
+    parts += [print_one(x.func, inline=False) for x in code.handlers]
     return "\n".join(parts)
 
 
 def _used_tables(code: Code) -> set[str]:
     funcs = [*(x.func for x in code.handlers), *code.inlines]
     return {n.table for f in funcs for n in walk(f.body) if isinstance(n, h.TableLoad)}
+
+
+def uses_digests(code: Code) -> bool:
+    """Its C calls functions of mcc_digest.h."""
+    funcs = [*(x.func for x in code.handlers), *code.inlines]
+    return any(isinstance(n, h.ChunkDigest) for f in funcs for n in walk(f.body))
+
+
+def edit_data(code: Code) -> dict[bytes, TableDecl]:
+    """What edits insert and is too long for a line, as tables of their own."""
+    taken = {d.name for d in code.state}
+    out: dict[bytes, TableDecl] = {}
+    for x in code.handlers:
+        for n in walk(x.func.body):
+            if isinstance(n, h.StreamEdit) and n.data not in out and len(c_string(n.data)) > LONG_TEXT:
+                name = c_name("data", taken)
+                taken.add(name)
+                out[n.data] = TableDecl(name, h.U8, len(n.data), 0, tuple(n.data))
+    return out
+
+
+def _word_sets(code: Code, names: Names) -> dict[str, tuple[bytes, ...]]:
+    """The words of each loop over matches, by the C name of their tables."""
+    nodes = (n for x in code.handlers for n in walk(x.func.body))
+    return {names.words(n.slot): n.words for n in nodes if isinstance(n, h.ForMatches)}
 
 
 def _callees_first(code: Code) -> list[h.Func]:
@@ -65,9 +105,9 @@ def _callees_first(code: Code) -> list[h.Func]:
     return list(done.values())
 
 
-def _print_function(f: h.Func, code: Code, names: Names, known: dict[str, Effects], mode: Mode, *,
-                    inline: bool) -> str:
-    scope = _scope(f, code, names, known, inline)
+def _print_function(f: h.Func, *, code: Code, names: Names, known: dict[str, Effects], mode: Mode,
+                    data: dict[bytes, str], inline: bool) -> str:
+    scope = _scope(f, code, names, known, data, inline)
     body = Lines(mode)
     body.depth = 1
     StatementPrinter(scope, body).block(f.body)
@@ -90,7 +130,8 @@ def _print_end(scope: Scope, body: Lines) -> None:
         body.add("return true;")
 
 
-def _scope(f: h.Func, code: Code, names: Names, known: dict[str, Effects], inline: bool) -> Scope:
+def _scope(f: h.Func, code: Code, names: Names, known: dict[str, Effects], data: dict[bytes, str],
+           inline: bool) -> Scope:
     """C names for everything in the function: the user's words, apart from each other and from the file's."""
     taken = {"box", *names.taken, *(names.handler(x.func.name) for x in code.handlers),
              *(names.handler(i.name) for i in code.inlines),
@@ -100,8 +141,8 @@ def _scope(f: h.Func, code: Code, names: Names, known: dict[str, Effects], inlin
     for n in walk(f.body):
         if isinstance(n, h.ForRange):
             types[n.name] = n.type
-        elif isinstance(n, h.ForPackets):
-            types[n.name] = h.PACKET
+        elif type(n) in LOOP_TYPES:
+            types[n.name] = LOOP_TYPES[type(n)]
     c: dict[str, str] = {}
     found: dict[str, str] = {}
 
@@ -115,7 +156,8 @@ def _scope(f: h.Func, code: Code, names: Names, known: dict[str, Effects], inlin
     for name, t in types.items():
         if isinstance(t, h.OptType):
             found[name] = new(f"{c[name]}_found")
-    return Scope(code, names, f, known, c, found, types, new("count"), new("result"), inline)
+    lens = {name: new(f"{c[name]}_len") for name, t in types.items() if t == h.CHUNK}
+    return Scope(code, names, f, known, c, found, types, new("count"), new("result"), inline, lens, new("words"), data)
 
 
 def _head(scope: Scope) -> tuple[str, list[str]]:
@@ -147,6 +189,9 @@ def _params(scope: Scope, a: h.Arg) -> list[str]:
             return [f"struct mcc_packet *{name}"]
         case "batch":
             return [f"struct mcc_packet **{name}", f"uint32_t {scope.count}"]
+        case "stream":
+            words = [f"struct mcc_words_state *restrict {scope.words}"] if has_matches(scope.func) else []
+            return [f"struct mcc_stream *{restrict}{name}", *words]
         case "flow":
             return [f"struct mcc_flow {name}"]
         case _:

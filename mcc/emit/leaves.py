@@ -22,7 +22,8 @@ PACKET_ATTRS: dict[str, tuple[str, h.IntType]] = {
 
 @dataclass(frozen=True)
 class Scope:
-    """One function's C names. `c`: of locals and arguments; `found`: of the flags that go with OptType locals."""
+    """One function's C names. `c`: of locals and arguments; `found`: of the flags that go with OptType locals; `lens`:
+    of the lengths that go with chunks; `words`: of the hidden states of its matchers; `data`: of long data of edits."""
 
     code: Code
     names: Names
@@ -34,6 +35,9 @@ class Scope:
     count: str
     result: str
     inline: bool
+    lens: dict[str, str]
+    words: str
+    data: dict[bytes, str]
     printer: Printer = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -78,7 +82,45 @@ class Scope:
             case h.Action():
                 return Text(str(e.port) if e.kind == "to" else ACTIONS[e.kind], PRIMARY, LIT)
             case _:
+                return self.stream_leaf(e)
+
+    def stream_leaf(self, e: h.Expr) -> Text | None:
+        """What streams, chunks and matches are asked for."""
+        st = self.role("stream")
+        match e:
+            case h.StreamAttr():
+                return self.stream_attr(e, st)
+            case h.StreamMark():
+                return Text(f"mcc_stream_mark({st})", POST, h.U64)
+            case h.StreamNeed():
+                return Text(f"mcc_stream_need({st}, {self.printer.argument(h.U64, e.n)})", POST, h.U8)
+            case h.StreamAt():
+                return Text(f"mcc_stream_at({st}, {self.printer.argument(h.U64, e.index)})", POST, h.U8)
+            case h.ChunkLen():
+                return self.fit(Text(self.lens[e.chunk], PRIMARY, h.U32), e)
+            case h.ChunkAt():
+                return Text(f"{self.c[e.chunk]}[{self.index(e.index)}]", POST, h.U8)
+            case h.ChunkDigest():
+                args = f"{self.printer.value(e.seed)}, {self.c[e.chunk]}, {self.lens[e.chunk]}"
+                return Text(f"mcc_{e.kind}({args})", POST, h.U32)
+            case h.MatchAttr():
+                ct = h.U16 if e.name == "index" else h.U64
+                return Text(f"{self.c[e.match]}.{e.name}", POST, ct)
+            case _:
                 return None
+
+    def stream_attr(self, e: h.StreamAttr, st: str) -> Text:
+        match e.name:
+            case "is_last" | "to_server":
+                return Text(f"{st}->{e.name}", POST, h.U8)
+            case "to_client":
+                return Text(f"!{st}->to_server", UNARY, INT)
+            case "start":
+                return Text(f"{st}->start", POST, h.U64)
+            case "position":
+                return Text(f"mcc_stream_mark({st})", POST, h.U64)
+            case _:
+                return self.fit(Text(f"mcc_stream_available({st})", POST, h.U64), e)
 
     def opt_value(self, e: h.OptValue) -> Text:
         assert isinstance(e.a, h.Local) and isinstance(e.type, h.IntType)
@@ -135,4 +177,12 @@ class Scope:
 
 def _ct(t: h.Type) -> CType:
     """Locals and members of bool promote as a byte does."""
-    return t if isinstance(t, h.IntType) else h.U8 if isinstance(t, h.BoolType) else LIT
+    match t:
+        case h.IntType():
+            return t
+        case h.BoolType():
+            return h.U8
+        case h.MarkType():
+            return h.U64
+        case _:
+            return LIT

@@ -8,22 +8,24 @@ from typing import Any
 
 import jinja2
 
-from mcc.emit import keys, walks
+from mcc.emit import contexts, keys, walks
 from mcc.emit.accessors import print_accessors
 from mcc.emit.classifier import print_classifier
-from mcc.emit.handlers import print_element
+from mcc.emit.handlers import print_element, uses_digests
 from mcc.emit.layouts import members
 from mcc.emit.lines import Mode, resolve_lines
 from mcc.emit.names import Names, c_name, entry_name, file_name
 from mcc.emit.structs import print_map_start, print_state, print_state_init, print_struct
 from mcc.emit.tables import incbin
-from mcc.emit.walks import Scene, Site
+from mcc.emit.scene import Scene, Site, walk_name
 from mcc.ir.element import Code, CounterDecl, LiveDecl, MapDecl, PerCoreDecl, PortsDecl
-from mcc.ir.func import StructType
+from mcc.ir.func import ReplyKey, StructType
 from mcc.ir.graph import Graph
 from mcc.ir.plan import End, KeyKind, Leaf, Plans, Stage, Step
+from mcc.ir.walkers import statements
 
-CORE_REASONS = ("no_buffer", "out_full", "no_session", "checksum", "parked_long", "unlinked")
+CORE_REASONS = ("no_buffer", "out_full", "no_session", "checksum", "parked_long", "unlinked",
+                "tcp_duplicate", "tcp_answered", "tcp_window", "tcp_full", "tcp_late", "tcp_closed", "tcp_policy")
 """Drop reasons of every chain, in the order of enum mcc_reason."""
 
 BOX_MEMBERS = frozenset({
@@ -79,9 +81,10 @@ class _Printer:
         self.reasons = self.all_reasons()
         sessions = {n.id: n.elem.__mcc_elem__.session for n in self.graph.nodes if n.elem is not None}
         bidirectional = {n: s is not None and s.bidirectional for n, s in sessions.items()}
+        bidirectional |= {n.id: n.protocol != "ip" for n in self.graph.contexts}
         numbers = {r: i for i, r in enumerate(self.reasons)}
         numbers |= {"drop": numbers.get("drop", 0)}
-        self.scene = Scene(self.plans, self.codes, self.names, self.graph.ports, numbers, bidirectional, self.structs)
+        self.scene = Scene(self.plans, self.codes, self.names, self.graph.ports, numbers, bidirectional, self.structs, self.graph.nodes)
         view = self.view()
         text = self.env.get_template("module.c.j2").render(m=view)
         if self.lines == "python":
@@ -93,7 +96,7 @@ class _Printer:
     def node_names(self) -> dict[int, str]:
         taken: set[str] = {*self.graph.ports, "REASONS"}  # NODE_REASONS is ours
         out = {}
-        for n in self.graph.elements:
+        for n in (*self.graph.elements, *self.graph.contexts):
             out[n.id] = file_name(n.name, taken | BOX_MEMBERS)
             taken.add(out[n.id])
         return out
@@ -119,34 +122,35 @@ class _Printer:
     # ------------------------------------------------------------ views
 
     def view(self) -> dict[str, Any]:
-        kinds = [self.kind_view(k) for k in self.plans.kinds]
         nodes = [self.node_view(i, n.id) for i, n in enumerate(self.graph.elements)]
         walk_texts = []
         for leaf in self.plans.leaves:
-            if leaf.kind < 0:
-                walk_texts.append(walks.walk_function(self.scene, leaf, -1))
-                continue
-            walk_texts.append(walks.walk_function(self.scene, leaf, 0))
-            if leaf.bidirectional:
-                walk_texts.append(walks.walk_function(self.scene, leaf, 1))
-            walk_texts += [walks.new_function(self.scene, leaf), walks.release_function(self.scene, leaf)]
+            walk_texts += walks.walk_functions(self.scene, leaf)
+            if leaf.kind >= 0:
+                walk_texts += [walks.new_function(self.scene, leaf), walks.release_function(self.scene, leaf)]
+        kinds = [self.kind_view(k) for k in self.plans.kinds]
         batches = sorted(self.batched)
         for number, d in batches:
             walk_texts.append(walks.batch_function(self.scene, self.plans.leaves[number], d))
+        hidden = [contexts.hidden_struct(self.codes[n.id], self.names[n.id]) for n in self.graph.elements
+                  if self.codes[n.id].stream is not None]
         first = print_accessors(self.codes.values())
         return {
             "name": self.graph.name, "version": self.version, "source": self.source, "about": self.about,
             "ports": self.graph.ports, "leaves": self.plans.leaves, "reasons": self.reasons[len(CORE_REASONS):],
             "nodes": nodes, "structs": [*(print_struct(t, c) for t, c in self.structs.items()), first] if first else
             [print_struct(t, c) for t, c in self.structs.items()],
+            "hidden": hidden, "streams": bool(hidden),
+            "digests": any(uses_digests(c) for c in self.codes.values()),
             "kinds": kinds, "walks": walk_texts, "sites_bound": max(1, len(self.scene.sites)),
-            "inner_stages": [s.id for s in self.plans.stages if s.id > 0],
+            "inner_stages": [s.id for s in self.plans.stages if s.id > 0 or any(
+                kinds[i]["in_context"] for i in s.kinds)],
             "stages": [self.stage_text(s, kinds) for s in reversed(self.plans.stages)],
             "stage0_kinds": [k for k in self.plans.kinds if k.stage == 0 and k.group < 0],
             "emits": [{"code": f"NODE_{self.names[e.node]} << 9 | {e.output << 1 | e.way}", "stage": e.stage,
                        "name": f"{self.names[e.node]}[{e.output}]"} for e in self.plans.emits if e.output >= 0],
             "batches": [{"walk": 1 + 2 * n + d, "kind": self.plans.leaves[n].kind,
-                         "name": walks.walk_name(self.plans.leaves[n], d) + "_batch"} for n, d in batches],
+                         "name": walk_name(self.plans.leaves[n], d) + "_batch"} for n, d in batches],
             "ring": self.ring,
             "parks": any(e.output < 0 for e in self.plans.emits),
             "park_maps": [{"place": f"{self.names[n]}.{c_name(d.name)}"} for n in self.parkers()
@@ -210,22 +214,31 @@ class _Printer:
 
     def kind_view(self, k: KeyKind) -> dict[str, Any]:
         view: dict[str, Any] = {
-            "id": k.id, "words": k.words, "build": keys.build(k), "mirror": keys.mirror(k), "guard": keys.guard(k),
+            "id": k.id, "stage": k.stage, "words": k.words, "build": keys.build(k), "mirror": keys.mirror(k), "guard": keys.guard(k),
             "text": key_text(k), "layout": key_layout(k), "is_group": k.group >= 0, "reply": keys.reply_words(k),
-            "with_walk": k.with_walk,
+            "with_walk": k.with_walk, "in_context": "", "streams": False, "wakes": False,
         }
         if k.group >= 0:
             return view | self.group_view(k, view)
         leaves = self.kind_leaves(k)
         two = any(leaf.bidirectional for leaf in leaves)
+        views = [self.leaf_view(leaf) for leaf in leaves]
         view |= {
-            "leaves": [self.leaf_view(leaf) for leaf in leaves], "two_way": two,
+            "leaves": views, "two_way": two,
             "has_conn": any(self.slots(leaf, "conn") for leaf in leaves), "tcp": any(leaf.tcp for leaf in leaves),
+            "streams": any(self.scene.uses.get(leaf.id) for leaf in leaves),
+            "wakes": any(v["dues"] for v in views),
+            "in_context": " || ".join(f"h->walk == {w['number']}" for v in views if v["tcp_context"] for w in v["walks"]),
+            "mirrors": not any(self.says_reply_key(n) for leaf in leaves for n in leaf.elements),
             "two_way_leaf": " || ".join(f"leaf == {leaf.id}" for leaf in leaves if leaf.bidirectional) or "false",
         }
         view["declarations"] = self.env.get_template("flows.c.j2").render(k=view)
         view["life"] = self.env.get_template("flows_life.c.j2").render(k=view)
         return view
+
+    def says_reply_key(self, node: int) -> bool:
+        """Whether a handler gives answers a key of their own."""
+        return any(isinstance(s, ReplyKey) for h in self.codes[node].handlers for s in statements(h.func.body))
 
     def group_view(self, k: KeyKind, view: dict[str, Any]) -> dict[str, Any]:
         code = self.codes[k.group]
@@ -242,9 +255,13 @@ class _Printer:
     def leaf_view(self, leaf: Leaf) -> dict[str, Any]:
         d, d_asserts = members(self.slots(leaf, "dir"), self.member_type)
         c, c_asserts = members(self.slots(leaf, "conn"), self.member_type)
-        numbers = [{"number": 1 + 2 * leaf.id + d, "name": walks.walk_name(leaf, d),
+        numbers = [{"number": 1 + 2 * leaf.id + d, "name": walk_name(leaf, d),
                     "batched": (leaf.id, d) in self.batched} for d in range(1 + leaf.bidirectional)]
-        return {"id": leaf.id, "text": self.leaf_text(leaf), "dir": d, "dir_asserts": d_asserts, "conn": c,
+        uses = self.scene.uses.get(leaf.id, [])
+        dues = [x for u in uses for x in [contexts.due(self.scene, leaf, u)] if x]
+        return {"id": leaf.id, "text": self.leaf_text(leaf), "dir": d, "dues": dues,
+                "finish": [x for u in uses for x in contexts.finish(self.scene, leaf, u)],
+                "tcp_context": any(u[0].protocol == "tcp" for u in uses), "dir_asserts": d_asserts, "conn": c,
                 "conn_asserts": c_asserts, "two_way": leaf.bidirectional, "walks": numbers,
                 "far": f"PORT_{self.graph.ports[leaf.far]}" if leaf.far >= 0 else "p->in_port",
                 "ticks": f"mcc_ticks({leaf.timeout!r})" if leaf.timeout else "0",
@@ -253,11 +270,15 @@ class _Printer:
     def slots(self, leaf: Leaf, area: str) -> list[Any]:
         grouped = {n for n, _ in leaf.groups}
         found = [s for s in self.plans.layout.slots if s.area == area and s.node in leaf.elements
-                 and (s.what == "group") == (s.node in grouped)]
+                 and ((s.what == "group") == (s.node in grouped) or s.what == "stream")]
         return sorted(found, key=lambda s: s.offset)
 
     def member_type(self, node: int, what: str) -> str:
         code = self.codes[node]
+        if what == "context":
+            return f"struct mcc_tcp {self.names[node]};"
+        if what == "stream":
+            return f"struct {self.names[node]}_stream {self.names[node]}_stream;"
         if what == "group":
             return f"uint32_t {self.names[node]}; /* id of its group */"
         t = code.scratch if what == "scratch" else code.conn
@@ -276,6 +297,7 @@ class _Printer:
         plain = [self.plans.leaves[i] for i in s.leaves if self.plans.leaves[i].kind < 0]
         view = {"id": s.id, "name": s.name, "kinds": mine, "first": first, "later": [k for k in mine if k not in first],
                 "entries": entries, "classifiers": classifiers, "plain": plain, "inner": s.entries == (-1,),
+                "again": any(k["in_context"] for k in mine),
                 "entered": " || ".join(f"p->in_port == PORT_{e['port']}" for e in entries)}
         return self.env.get_template("stage.c.j2").render(s=view).rstrip()
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mcc.ir.func import BoolType, IntType, Type
+from mcc.ir.func import BoolType, IntType, MarkType, Type
 
 KEYWORDS = frozenset("""
 auto break case char const continue default do double else enum extern float for goto if inline int long register
@@ -48,13 +48,18 @@ class Names:
     def table(self, name: str) -> str:
         return f"{self.node}_{c_name(name)}"
 
+    def words(self, slot: int) -> str:
+        """The tables of the words that a handler's matcher looks for."""
+        return f"{self.node}_words{slot}"
+
     def handler(self, name: str) -> str:
         """C name of a handler (its method's name) or of an @inline helper."""
         whole = f"{self.node}_{c_name(name)}"
         return f"{whole}_" if GENERATED.search(whole) and name not in ROLES else whole
 
 
-ROLES = frozenset({"new_session", "process_packet", "process_batch", "release", "on_timer"})
+ROLES = frozenset({"new_session", "process_packet", "process_batch", "process_data", "release_stream", "release",
+                   "on_timer"})
 """Handlers whose names no function of the runtime ends with."""
 
 BLOB_LIMIT = 1 << 16
@@ -92,10 +97,12 @@ def c_type(t: Type) -> str:
             return f"{'' if t.signed else 'u'}int{t.bits}_t"
         case BoolType():
             return "bool"
+        case MarkType():
+            return "uint64_t"
         case _:
             return "int"
 
 
-def c_member(t: IntType | BoolType) -> str:
+def c_member(t: IntType | BoolType | MarkType) -> str:
     """The C type of a member of session state; a bool is a byte of 0 or 1."""
     return "uint8_t" if isinstance(t, BoolType) else c_type(t)

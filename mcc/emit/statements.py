@@ -6,36 +6,30 @@ from typing import Any
 
 from mcc.emit.accessors import setter
 from mcc.emit.cexpr import BINARY, SYMBOL, as_type, cast, common, literal, unknown
-from mcc.emit.folding import fits, fold_text, part_to_name, with_part
 from mcc.emit.leaves import Scope
-from mcc.emit.lines import WIDTH, Lines, wrap_list
+from mcc.emit.lines import Lines
 from mcc.emit.names import c_name, c_type
+from mcc.emit.streams import StreamStatements, c_string, moves_cursor, sees_cursor
 from mcc.ir import func as h
-from mcc.ir.lir import Check, Declare, Define, Fault, ends, walk
+from mcc.ir.lir import Cached, Check, CheckBelow, Declare, Define, Fault, ends, walk
 
 Block = tuple[h.Stmt, ...]
 
 
-class StatementPrinter:
+class StatementPrinter(StreamStatements):
     def __init__(self, scope: Scope, lines: Lines) -> None:
-        self.s, self.p, self.out = scope, scope.printer, lines
-        self.parts = 0
+        super().__init__(scope, lines)
         self.packets = [scope.role("packet")] if scope.role("packet") else []
 
     def block(self, body: Block) -> None:
+        loop = self.cursors[-1] if self.cursors else None
+        synced = loop is not None and loop.synced
         for i, s in enumerate(body):
             self.statement(s)
             if isinstance(s, (Define, Declare)):
                 self.unread(s.name, body[i + 1:])
-
-    # ------------------------------------------------------------ shapes of lines
-
-    def calls(self, head: str, args: list[str], tail: str = ";") -> None:
-        """`head(args)tail`, folded where it is too long."""
-        rows = wrap_list(f"{head}(", args, f"){tail}", 4 * self.out.depth)
-        self.out.add(rows[0])
-        for row in rows[1:]:
-            self.out.add(row)
+        if loop:
+            loop.synced = synced
 
     def sets(self, left: str, e: h.Expr) -> None:
         """`left = e;`, folded where it is too long."""
@@ -48,28 +42,6 @@ class StatementPrinter:
         else:
             e = self.shorter(f"{left} = ", e, ";")
             self.long(f"{left} = ", self.p.value(e), ";")
-
-    def long(self, head: str, text: str, tail: str) -> None:
-        """`head text tail` on one line, or broken behind the loosest operators of `text` as clang-format does."""
-        rows = fold_text(head, text, tail, 4 * self.out.depth)
-        for row in rows:
-            self.out.add(row)
-
-    def shorter(self, head: str, e: h.Expr, tail: str) -> h.Expr:
-        """`e`, parts of it put into locals first where its line would be too long and has no good place to break."""
-        column = 4 * self.out.depth
-        while not fits(head, self.p.value(e), tail, column):
-            part = part_to_name(e, self.p.value, WIDTH - column - len("uint16_t part12 = ;"))
-            if part is None or part is e:
-                return e
-            self.parts += 1
-            word = f"part{'' if self.parts == 1 else self.parts} of the line"  # no Python name has a space
-            self.s.types[word] = part.type
-            taken = {*self.s.c.values(), *self.s.found.values(), self.s.count, self.s.result}
-            self.s.c[word] = c_name(word.split()[0], taken)
-            self.out.add(f"{c_type(part.type)} {self.s.c[word]} = {self.p.value(part)};")
-            e = with_part(e, part, h.Local(part.type, part.lo, part.hi, part.span, word))
-        return e
 
     def opens(self, word: str, cond: h.Expr, again: bool = False) -> None:
         """`if (cond) {`; `again`: `} else if (cond) {`."""
@@ -85,6 +57,13 @@ class StatementPrinter:
 
     def statement(self, s: h.Stmt) -> None:
         self.out.mark(s.span)
+        if sees_cursor(s):
+            self.sync()
+        self.print(s)
+        if moves_cursor(s):
+            self.reload()
+
+    def print(self, s: h.Stmt) -> None:
         match s:
             case h.Let() | Define():
                 self.let(s)
@@ -94,8 +73,13 @@ class StatementPrinter:
                 self.store(s)
             case Check():
                 self.check(s)
+            case CheckBelow():
+                self.check_below(s)
             case Fault():
-                self.out.add(self.fault())
+                for row in self.fault():
+                    self.out.add(row)
+            case Cached():
+                self.cached(s)
             case h.If():
                 self.branch(s)
             case h.Switch():
@@ -106,7 +90,15 @@ class StatementPrinter:
                 self.for_packets(s)
             case h.Return():
                 self.returns(s)
+            case h.ForBytes():
+                self.for_bytes(s)
+            case h.ForChunks():
+                self.for_chunks(s)
+            case h.ForMatches():
+                self.for_matches(s)
             case h.Break():
+                if self.dones[-1]:
+                    self.out.add(f"{self.dones[-1]} = true;")
                 self.out.add("break;")
             case h.Continue():
                 self.out.add("continue;")
@@ -114,9 +106,6 @@ class StatementPrinter:
                 self.eval(s.value)
             case _:
                 self.service(s)
-
-    def fault(self) -> str:
-        return "return false;" if self.s.inline else "return MCC_FAULT;"
 
     def declare(self, name: str) -> None:
         t = self.s.types[name]
@@ -162,14 +151,12 @@ class StatementPrinter:
         return self.p.argument(h.U64, e)
 
     def faulting_call(self, e: h.InlineCall, *result: str) -> None:
-        self.calls(f"if (!{self.s.names.handler(e.name)}", [*self.s.arguments(e), *result], ")")
-        self.out.add(f"    {self.fault()}")
+        self.unless(self.s.names.handler(e.name), [*self.s.arguments(e), *result])
 
     def check(self, s: Check) -> None:
         text = self.p.text(s.index).text
         below = f"{text} < 0 || " if s.index.lo < 0 else ""
-        self.out.add(f"if ({below}{text} >= {literal(s.index.type, s.bound).text})")
-        self.out.add(f"    {self.fault()}")
+        self.guard(lambda tail: self.out.add(f"if ({below}{text} >= {literal(s.index.type, s.bound).text}{tail}"))
 
     # ------------------------------------------------------------ stores
 
@@ -209,8 +196,7 @@ class StatementPrinter:
 
     def branch(self, s: h.If, again: bool = False) -> None:
         if s.then and isinstance(s.then[0], Fault) and not s.orelse and not again:
-            self.long("if (", self.p.condition(s.cond), ")")
-            self.out.add(f"    {self.fault()}")
+            self.guard(lambda tail: self.long("if (", self.p.condition(s.cond), tail))
             return
         self.opens("if", s.cond, again)
         if again:
@@ -260,7 +246,7 @@ class StatementPrinter:
         else:
             step = f"{name} = ({c_type(s.type)})({name} + {s.step})"
         self.out.open(f"for ({c_type(s.type)} {name} = {start}; {name} < {stop}; {step})")
-        self.block(s.body)
+        self.loop_body(s.body)
         self.out.close()
 
     def for_packets(self, s: h.ForPackets) -> None:
@@ -271,12 +257,14 @@ class StatementPrinter:
                or (isinstance(n, h.Local) and n.name == s.name) or isinstance(n, h.Alert) for n in walk(s.body)):
             self.out.add(f"struct mcc_packet *{name} = {batch}[{at}];")
         self.packets.append(name)
-        self.block(s.body)
+        self.loop_body(s.body)
         self.packets.pop()
         self.out.close()
 
     def returns(self, s: h.Return) -> None:
         fallible = self.s.inline and self.s.known[self.s.func.name].fault
+        for row in self.leaving():
+            self.out.add(row)
         if s.value is None:
             self.out.add("return true;" if fallible else "return;" if self.s.inline else "return MCC_PASS;")
         elif fallible:
@@ -304,6 +292,10 @@ class StatementPrinter:
                 self.calls("(void)mcc_box_park", self.park(e))
             case h.MapGet():
                 pass
+            case h.StreamNeed():
+                self.out.add(f"{self.p.value(e)};")
+            case h.StreamEdit():
+                self.edit(e)
             case _:
                 unknown(e)
 
@@ -337,12 +329,11 @@ class StatementPrinter:
                 self.calls("mcc_box_emit_copy", ["box", node, str(s.port), self.s.c[s.packet]])
             case h.VlanPush():
                 vid = as_type(h.U16, self.p.text(s.vid)).text
-                self.calls("if (!mcc_push_vlan", [self.s.c[s.packet], vid], ")")
-                self.out.add(f"    {self.fault()}")
+                self.unless("mcc_push_vlan", [self.s.c[s.packet], vid])
             case h.VlanPop():
                 self.calls("mcc_pop_vlan", [self.s.c[s.packet]])
             case _:
-                unknown(s)
+                self.stream_service(s)
 
 
 def _lone_fault(s: h.If) -> bool:
@@ -372,9 +363,3 @@ def _same_index(a: h.Expr | None, b: h.Expr | None) -> bool:
             return v == w
         case _:
             return False
-
-
-def c_string(text: bytes) -> str:
-    """Bytes as a C string literal: printable ASCII as it is, the rest in octal (three digits, so nothing runs on)."""
-    plain = {ord('"'): '\\"', ord("\\"): "\\\\", ord("?"): "\\?"}
-    return '"' + "".join(plain.get(b) or (chr(b) if 32 <= b < 127 else f"\\{b:03o}") for b in text) + '"'

@@ -7,93 +7,56 @@ cost nothing while packets pass (mcc/run/stats.py adds them up).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mcc.emit import contexts
 from mcc.emit.handlers import signature
-from mcc.emit.names import Names
-from mcc.ir.element import Code
-from mcc.ir.func import Action, Func, MapPut, StructType
-from mcc.ir.plan import Arc, End, KeyKind, Leaf, Plans, Step, steps
+from mcc.emit.scene import Scene, Site, call, leave, walk_name
+from mcc.ir.func import Action, Func, MapPut
+from mcc.ir.plan import Arc, End, KeyKind, Leaf, Step
 from mcc.ir.walkers import expressions, statements
 
 INDENT = "    "
 
 
-@dataclass(frozen=True)
-class Site:
-    """`walk`: 1 + 2 * leaf + direction. `arm` -1: packets that did not go on by output 0; else: took output `arm`."""
+def walk_functions(scene: Scene, leaf: Leaf) -> list[str]:
+    """All walks of a leaf: its contexts with what is behind them, then what packets walk first."""
+    heads: list[str] = []
+    functions: list[str] = []
+    uses: dict[int, list[contexts.Use]] = {}
+    for d in (-1,) if leaf.kind < 0 else (0, 1) if leaf.bidirectional else (0,):
+        text, found = _walk(scene, leaf, d)
+        heads.append(text)
+        behind: list[str] = []
+        while found is not None:
+            use, after = found, []
+            uses.setdefault(use.node.id, []).append(use)
 
-    walk: int
-    path: tuple[int, ...]
-    node: int
-    arm: int
+            def print_behind(arc: Arc, path: tuple[int, ...], name: str, d: int = d,
+                             after: list[contexts.Use | None] = after) -> str:  # type: ignore[assignment]
+                text, then = _walk(scene, leaf, d, arc, path, name)
+                after.append(then)
+                return text
 
-
-@dataclass
-class Scene:
-    """What the printer of walks must know of the module. `names`: C names of nodes; `reasons`: numbers of
-    drop reasons; `structs`: C names of session structs."""
-
-    plans: Plans
-    codes: Mapping[int, Code]
-    names: Mapping[int, str]
-    ports: Sequence[str]
-    reasons: Mapping[str, int]
-    bidirectional: Mapping[int, bool]
-    structs: Mapping[StructType, str]
-    sites: list[Site] = field(default_factory=list)
-
-    def kind(self, leaf: Leaf) -> KeyKind:
-        return self.plans.kinds[leaf.kind]
-
-    def handler(self, node: int, func: Func) -> str:
-        """The C name of a handler."""
-        return Names(self.names[node]).handler(func.name)
-
-    def grouped(self, leaf: Leaf, node: int) -> int:
-        """The kind of the groups of `node` in this leaf, or -1."""
-        return next((k for n, k in leaf.groups if n == node), -1)
+            behind = [*contexts.direction_functions(scene, leaf, use, print_behind), *behind]
+            found = after[0]
+        functions += behind
+    first = [x for u in uses.values() for x in contexts.ahead(scene, leaf, u)]
+    last = [x for u in uses.values() for x in contexts.tables(scene, leaf, u)]
+    scene.uses[leaf.id] = list(uses.values())
+    return [*first, *functions, *last, *heads]
 
 
-def state_arg(scene: Scene, leaf: Leaf, node: int, role: str, direction: int) -> str:
-    """The pointer to the session state of `node` that a handler's argument of `role` gets."""
-    name, group = scene.names[node], scene.grouped(leaf, node)
-    if group >= 0:
-        g, d = f"{name}_group", f"{name}_id & 1"
-        if role == "conn":
-            return f"&{g}->conn.{name}"
-        return f"&{g}->dir[{d if role == 'scratch' else f'1 - ({d})'}].fcb.{name}.{name}"
-    if role == "conn":
-        return f"&flow->conn.leaf{leaf.id}.{name}"
-    d_own = direction if role == "scratch" else 1 - direction
-    return f"&flow->dir[{d_own}].fcb.leaf{leaf.id}.{name}"
-
-
-def call(scene: Scene, leaf: Leaf | None, node: int, func: Func, direction: int) -> str:
-    """The call of a handler on packet `p`."""
-    args = ["box"]
-    for r in signature(func):
-        if r in ("scratch", "conn", "peer"):
-            assert leaf is not None
-            args.append(state_arg(scene, leaf, node, r, direction))
-        elif r == "packet":
-            args.append("p")
-        elif r == "batch":
-            args += ["&p", "1"]
-        elif r == "flow":
-            args.append("view")
-    return f"{scene.handler(node, func)}({', '.join(args)})"
-
-
-def walk_function(scene: Scene, leaf: Leaf, direction: int) -> str:
-    """The function of one leaf and direction; direction -1: no session."""
-    arc = leaf.arc if direction <= 0 else leaf.mirror
-    assert arc is not None
+def _walk(scene: Scene, leaf: Leaf, direction: int, arc: Arc | None = None, path: tuple[int, ...] = (),
+          name: str = "") -> tuple[str, contexts.Use | None]:
+    """The function of one leaf and direction (-1: no session) up to the first context, and that; or, with `arc`, `path`
+    and `name`, of what is behind a context."""
+    start = arc or (leaf.arc if direction <= 0 else leaf.mirror)
+    assert start is not None
     walk = 1 + 2 * leaf.id + max(0, direction)
     body = _Body(scene, leaf, direction, walk)
-    body.follow(arc, (), 1)
-    name = walk_name(leaf, direction)
+    body.follow(start, path, 1)
+    name = name or walk_name(leaf, direction)
     if direction < 0:
         head = f"static int {name}(struct mcc_box *box, struct mcc_packet *p)"
         setup = ["const struct mcc_flow view = {0};"] if body.uses_view else []
@@ -111,20 +74,7 @@ def walk_function(scene: Scene, leaf: Leaf, direction: int) -> str:
     if body.uses_verdict:
         setup.append("int verdict;")
     lines = [INDENT + s for s in setup] + ([""] if setup else []) + body.lines
-    return "\n".join([head, "{", *lines, "}"])
-
-
-def leave(scene: Scene, leaf: Leaf) -> str:
-    """How packets of a leaf leave: those that may have been rewritten have their checksums mended."""
-    rewritten = leaf.stage > 0 or any(scene.codes[s.node].writes for a in (leaf.arc, leaf.mirror) if a is not None
-                                      for s in steps(a.to))
-    return "mcc_core_out" if rewritten else "mcc_core_send"
-
-
-def walk_name(leaf: Leaf, direction: int) -> str:
-    if direction < 0 or not leaf.bidirectional:
-        return f"leaf{leaf.id}_walk"
-    return f"leaf{leaf.id}_{'to_server' if direction == 0 else 'to_client'}"
+    return "\n".join([head, "{", *lines, "}"]), body.context
 
 
 def batch_function(scene: Scene, leaf: Leaf, direction: int) -> str:
@@ -180,6 +130,7 @@ class _Body:
     uses_view: bool = False
     uses_flow: bool = False
     uses_verdict: bool = False
+    context: contexts.Use | None = None
 
     def put(self, depth: int, *text: str) -> None:
         self.lines += [INDENT * depth + t for t in text]
@@ -191,9 +142,25 @@ class _Body:
     def follow(self, arc: Arc, path: tuple[int, ...], depth: int) -> None:
         plan = arc.to
         while isinstance(plan, Step):
-            self.step(plan, path, depth)
+            if self.scene.codes[plan.node].context:
+                if self.enter(plan, path, depth):
+                    return
+            else:
+                self.step(plan, path, depth)
             path, plan = (*path, 0), plan.outs[0].to
         self.end(plan, depth)
+
+    def enter(self, plan: Step, path: tuple[int, ...], depth: int) -> bool:
+        """A context begins: the rest of the walk is behind it. False: it holds no stream element, packets just pass."""
+        use = contexts.use_of(self.scene, plan, path, self.direction)
+        if not use.steps or self.leaf.kind < 0:
+            return False
+        self.context = use
+        self.uses_flow = True
+        lines = contexts.enter(self.scene, self.leaf, use)
+        self.uses_verdict |= any("verdict" in x for x in lines)
+        self.put(depth, *lines)
+        return True
 
     def end(self, end: End, depth: int) -> None:
         if end.kind == "port":
@@ -311,6 +278,12 @@ def _defaults(scene: Scene, leaf: Leaf, two: bool) -> list[str]:
     out = []
     for node in leaf.elements:
         code, name = scene.codes[node], scene.names[node]
+        if code.context:
+            out += [f"flow->conn.leaf{leaf.id}.{name} = (struct mcc_tcp){{.armed = 0}};"] if code.context == "tcp" else []
+            continue
+        if code.stream is not None:
+            out += [f"flow->dir[{d}].fcb.leaf{leaf.id}.{name}_stream = (struct {name}_stream){{.of.ended = 0}};"
+                    for d in range(1 + two)]
         if scene.grouped(leaf, node) >= 0:
             out += [f"flow->dir[{d}].fcb.leaf{leaf.id}.{name} = 0;" for d in range(1 + two)]
             continue

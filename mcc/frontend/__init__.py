@@ -4,6 +4,7 @@
     declare   annotations, @struct, state of setup             context   what is known while a function is checked
     intervals ranges of operators                              flow      facts at a point: ranges, assignment, headers
     convert   integer rules    places  names, fields, headers  calls     known functions and methods
+    streams   streams, chunks, matches                         loops     over ranges, batches and streams
     expressions   infer (statements)   checker (functions)     unused    warnings about fields
 """
 
@@ -55,7 +56,7 @@ def _compile(inst: Element, name: str, report: Report, strict: bool) -> Code:
         check_fields(last)
     needs = tuple(frozenset(last.needs.get(p, ())) for p in range(elem.ports[0]))
     return Code(name, elem.name, handlers, tuple(i.func for i in last.inlines.values()), scratch, conn,
-                decls, needs, frozenset(last.writes), elem.span)
+                decls, needs, frozenset(last.writes), elem.span, elem.max_hold, elem.on_overflow)
 
 
 def _map_values(decls: tuple[StateDecl, ...], sources: list[tuple[Handler, Source]],

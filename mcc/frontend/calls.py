@@ -14,7 +14,7 @@ from typing import Any
 from mcc.frontend.context import LITERAL, Known, shown, suggest, type_words
 from mcc.frontend.declare import WIDTHS, int_type
 from mcc.frontend.intervals import binary
-from mcc.frontend.places import BATCH_ATTRS, FLOW_ATTRS, METHODS, PACKET_ATTRS
+from mcc.frontend.places import ATTRS, METHODS
 from mcc.frontend.stores import Stores
 from mcc.ir.element import CounterDecl, LiveDecl, MapDecl, PerCoreDecl, PortsDecl, TableDecl
 from mcc.ir.func import (
@@ -52,6 +52,8 @@ from mcc.ir.func import (
 )
 from mcc.lang import packet as names
 
+NO_OUTPUTS = ("process_data has no outputs: what it lets through stays in the stream",
+              "PASS, DROP, CLOSE or RESET; an element with process_packet may choose between ways")
 NO_VALUE = {"emit": names.emit, "alert": names.alert}
 
 
@@ -155,6 +157,8 @@ class Calls(Stores):
             role = self.role_of(arg.id)
             if role in ("batch", "packet"):
                 return Attr(U32, 0, U32.max, self.span(node), arg.id, "count" if role == "batch" else "length")
+            if role in ("chunk", "stream"):
+                return self.length_of(node, arg.id)
         if isinstance(arg, ast.Attribute) and isinstance(arg.value, ast.Name) and arg.value.id == "self":
             decl = self.unit.state.get(arg.attr)
             if isinstance(decl, TableDecl):
@@ -164,7 +168,8 @@ class Calls(Stores):
         e = self.expr(arg)
         if isinstance(e, Known) and isinstance(e.value, (bytes, str, list, tuple, dict)):
             return self.const(len(e.value), LITERAL, node)
-        self.mistake(node, f"{shown(arg)} has no len()", "Tables, arrays, batches, packets and build-time bytes have")
+        self.mistake(node, f"{shown(arg)} has no len()",
+                     "Tables, arrays, batches, packets, chunks and build-time bytes have")
 
     def _min_max(self, node: ast.Call, op: str) -> Expr:
         if len(node.args) < 2 or node.keywords:
@@ -186,6 +191,8 @@ class Calls(Stores):
         return out
 
     def _to(self, node: ast.Call) -> Expr:
+        if self.role == "process_data":
+            self.mistake(node, *NO_OUTPUTS)
         port = self.output(self.arguments(node, ["port"])["port"])
         return Action(ACTION, 0, 0, self.span(node), "to", port)
 
@@ -241,7 +248,7 @@ class Calls(Stores):
             what = f"a {owner.__name__}"
         else:
             have, what = METHODS.get(kind, ()), f"the {kind}"
-            if method in {"packet": PACKET_ATTRS, "flow": FLOW_ATTRS, "batch": BATCH_ATTRS}.get(kind, {}):
+            if method in ATTRS.get(kind, {}):
                 self.mistake(node, f"{shown(node.func)} is not a method", f"write {shown(node.func)} without ()")
         if method not in have:
             self.mistake(node, f"{what} has no method {method!r}",
@@ -353,6 +360,8 @@ class Calls(Stores):
 
     def _emit(self, node: ast.Call) -> Stmt:
         a = self.arguments(node, ["packet", "port"], 1)
+        if self.role in ("process_data", "release_stream"):
+            self.mistake(node, f"emit() sends packets, {self.role} has none", "stream.insert(mark, data) puts bytes in")
         port = self.output(a["port"]) if "port" in a else 0
         made = a["packet"]
         if isinstance(made, ast.Call) and self._method(made) is None and self._callee(made) is names.arp_request:

@@ -15,20 +15,23 @@ from mcc.frontend.intervals import join
 from mcc.frontend.parse import check_subset, own_names
 from mcc.frontend.source import Source, read_function
 from mcc.ir.element import TableDecl
-from mcc.ir.func import BATCH, FLOW, PACKET, Arg, Expr, Func, RefType
+from mcc.ir.func import BATCH, FLOW, PACKET, STREAM, Arg, Expr, Func, RefType
 from mcc.lang.packet import Action, Batch, Flow, Packet, Peer
+from mcc.lang.stream import Chunk, Mark, Match, Stream
 from mcc.lang.types import is_struct
 
 ROLES: dict[str, tuple[str, ...]] = {
     "new_session": ("scratch", "conn", "peer", "packet", "flow"),
     "process_packet": ("scratch", "conn", "peer", "packet", "flow"),
     "process_batch": ("scratch", "conn", "peer", "batch", "flow"),
+    "process_data": ("scratch", "conn", "peer", "stream", "flow"),
+    "release_stream": ("scratch", "conn", "peer", "flow"),
     "release": ("scratch", "conn", "peer"),
     "on_timer": (),
 }
 """What the arguments of each handler may be."""
 WORDS = {"scratch": "the scratch struct", "conn": "the conn struct", "peer": "Peer[..]", "packet": "Packet",
-         "batch": "Batch", "flow": "Flow"}
+         "batch": "Batch", "stream": "Stream", "flow": "Flow"}
 
 
 class Checker(Statements):
@@ -116,12 +119,12 @@ class Checker(Statements):
                          f"its arguments may be: {known}")
         if role not in allowed:
             self.mistake(p, f"{self.source.name} is given no {role}", f"its arguments may be: {known}")
-        t = {"packet": PACKET, "batch": BATCH, "flow": FLOW}.get(role, RefType(role))
+        t = {"packet": PACKET, "batch": BATCH, "stream": STREAM, "flow": FLOW}.get(role, RefType(role))
         return Arg(p.arg, role, t)
 
     def _bound(self, hint: Any, p: ast.arg) -> str | None:
         e = self.unit.elem
-        marks = {Packet: "packet", Batch: "batch", Flow: "flow"}
+        marks = {Packet: "packet", Batch: "batch", Stream: "stream", Flow: "flow"}
         if isinstance(hint, type) and hint in marks:
             return marks[hint]
         if typing.get_origin(hint) is Peer or hint is Peer:
@@ -184,7 +187,7 @@ class Checker(Statements):
         self.result = self._value_type(returns, hint)
 
     def _value_type(self, node: ast.AST, hint: Any) -> Declared:
-        if hint in (Packet, Batch, Flow) or is_struct(hint):
+        if hint in (Packet, Batch, Flow, Stream, Chunk, Match, Mark) or is_struct(hint):
             self.mistake(node, f"an @inline helper takes integers and bools, not {hint.__name__}",
                          "give it the fields that it needs")
         try:

@@ -29,6 +29,7 @@ from mcc.ir.func import (
     Expr,
     Func,
     IntType,
+    MarkType,
     OptType,
     RefType,
     StructType,
@@ -104,6 +105,8 @@ class Loop:
 
 
 def int_range(t: Type) -> Interval:
+    if isinstance(t, MarkType):
+        return 0, (1 << 64) - 1
     return (t.min, t.max) if isinstance(t, IntType) else (0, 1) if isinstance(t, BoolType) else (0, 0)
 
 
@@ -116,6 +119,8 @@ def type_words(t: Type) -> str:
             return "a bool"
         case ActionType():
             return "an action"
+        case MarkType():
+            return "a mark"
         case OptType(inner=inner):
             return f"a look-up result ({inner.name} or None)"
         case ArrayType(elem=elem, length=length):
@@ -131,7 +136,9 @@ class Context:
     """One function being checked. `role`: of the handler, or "inline".
 
     `typed`: types of locals without annotation that an earlier, silent pass has found (`probing`); in such a pass a
-    local that has been given only a literal so far stands for that literal (`literals`).
+    local that has been given only a literal so far stands for that literal (`literals`). `things`: loop variables that
+    are no values, by what they are: "packet", "chunk", "match"; `words`: how many words a match is one of; `slots`: the
+    number of each loop over matches.
     """
 
     def __init__(self, unit: Unit, source: Source, role: str, port: int) -> None:
@@ -150,7 +157,9 @@ class Context:
         self.literals: dict[str, Expr] = {}
         self.loop_types: dict[str, IntType] = {}
         self.finished: set[str] = set()
-        self.packets: set[str] = set()
+        self.things: dict[str, str] = {}
+        self.slots: dict[ast.For, int] = {}
+        self.words: dict[str, int] = {}
         self.poison: set[str] = set()
         self.refused: set[ast.AST] = set()
         self.loops: list[Loop] = []
@@ -168,6 +177,14 @@ class Context:
 
     def inline_call(self, node: ast.Call, f: Callable[..., Any]) -> Expr:
         """A call of an @inline helper."""
+        raise NotImplementedError
+
+    def byte_of(self, node: ast.Subscript, name: str) -> Expr:
+        """chunk[i], or stream[i], which is refused."""
+        raise NotImplementedError
+
+    def length_of(self, node: ast.Call, name: str) -> Expr:
+        """len(chunk), or len(stream), which is refused."""
         raise NotImplementedError
 
     # ---------------------------------------------------------- saying that something is wrong

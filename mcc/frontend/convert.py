@@ -9,7 +9,7 @@ import ast
 
 from mcc.frontend.context import LITERAL, OBJECT, Context, Known, int_range, operand, shown, type_words
 from mcc.frontend.intervals import compare
-from mcc.ir.func import BOOL, U32, BoolType, Cast, Cmp, Const, Expr, IntType, OptType, Type
+from mcc.ir.func import BOOL, MARK, U32, BoolType, Cast, Cmp, Const, Expr, IntType, OptType, Type
 
 
 class Convert(Context):
@@ -27,6 +27,9 @@ class Convert(Context):
                          if isinstance(e.type, IntType) and e.type != LITERAL else "write True or False")
         if not isinstance(t, IntType) or not isinstance(e.type, IntType):
             hint = f"{t.name}({shown(node)}) is 0 or 1" if isinstance(e.type, BoolType) else ""
+            if MARK in (t, e.type):
+                hint = ("stream.mark() is the cursor; stream.start, m.start and m.end are marks" if t == MARK
+                        else "marks only compare; stream.position is a number")
             self.mistake(node, f"{what} is {type_words(t)}, this is {type_words(e.type)}", hint)
         if e.type.signed != t.signed:
             self.mistake(node, f"{what} is {t.name}, this is {e.type.name}: signed and unsigned do not mix",
@@ -61,7 +64,8 @@ class Convert(Context):
         if isinstance(e.type, BoolType):
             self.mistake(node, f"{shown(node)} is a bool, an integer is needed", f"u8({shown(node)}) is 0 or 1")
         if not isinstance(e.type, IntType):
-            self.mistake(node, f"{shown(node)} is {type_words(e.type)}, an integer is needed")
+            self.mistake(node, f"{shown(node)} is {type_words(e.type)}, an integer is needed",
+                         "marks only compare; stream.position is a number" if e.type == MARK else "")
         return e
 
     def unsigned(self, node: ast.expr, what: str) -> Expr:
@@ -102,7 +106,8 @@ class Convert(Context):
             self.mistake(node, f"{shown(node)} may be None or 0, and both would be false",
                          f"write {shown(node)} is not None")
         if not isinstance(e.type, IntType):
-            self.mistake(node, f"{shown(node)} is {type_words(e.type)}, a condition is needed")
+            self.mistake(node, f"{shown(node)} is {type_words(e.type)}, a condition is needed",
+                         "compare it with another mark" if e.type == MARK else "")
         decided = compare("!=", (e.lo, e.hi), (0, 0))
         lo, hi = (0, 1) if decided is None else (int(decided), int(decided))
         return Cmp(BOOL, lo, hi, self.span(node), "!=", e, self.const(0, e.type, node))

@@ -11,10 +11,11 @@ from typing import Any
 from mcc.diag import Report, Span
 from mcc.frontend.source import class_tree, member_spans, node_span
 from mcc.ir.element import CounterDecl, LiveDecl, MapDecl, PerCoreDecl, PortsDecl, StateDecl, TableDecl
-from mcc.ir.func import BOOL, U64, ArrayType, BoolType, IntType, OptType, StructField, StructType, Type
+from mcc.ir.func import BOOL, MARK, U64, ArrayType, BoolType, IntType, MarkType, OptType, StructField, StructType, Type
 from mcc.lang.element import Element
 from mcc.lang.ints import FixedInt
 from mcc.lang.state import Counter, HashMap, Live, PerCore, Ports, Table
+from mcc.lang.stream import Mark
 from mcc.lang.types import MISSING, Array, Below, IndexOf, Len, StructMember, split_annotation, struct_fields
 
 WIDTHS = "u8, u16, u32, u64, u128, i32, i64"
@@ -40,13 +41,15 @@ def int_type(hint: Any) -> IntType | None:
     return None
 
 
-def scalar(hint: Any) -> IntType | BoolType | OptType:
-    """The type of an integer or bool annotation. Raises BadAnnotation."""
+def scalar(hint: Any) -> IntType | BoolType | OptType | MarkType:
+    """The type of an integer, bool or Mark annotation. Raises BadAnnotation."""
     known = int_type(hint)
     if known:
         return known
     if hint is bool:
         return BOOL
+    if hint is Mark:
+        return MARK
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         inner = [a for a in typing.get_args(hint) if a is not type(None)]
         if len(inner) == 1 and len(typing.get_args(hint)) == 2:
@@ -110,6 +113,10 @@ def _field(m: StructMember, inst: Element) -> StructField:
     if typing.get_origin(m.base) is Array or m.base is Array:
         return _array_field(m)
     d = declared(typing.Annotated[m.base, *m.extras] if m.extras else m.base, inst)
+    if isinstance(d.type, MarkType):
+        if m.default is not MISSING and m.default != Mark():
+            raise BadAnnotation(f"default {m.default!r} is not the start of the stream", f"{m.name}: Mark = Mark()")
+        return StructField(m.name, MARK)
     if isinstance(d.type, OptType) or not isinstance(d.type, (IntType, BoolType)):
         raise BadAnnotation(f"a field cannot be {d.type.name}", "keep a bool beside it")
     if m.default is MISSING:

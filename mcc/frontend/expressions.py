@@ -9,14 +9,15 @@ import ast
 from enum import Enum
 from typing import Any
 
-from mcc.frontend.calls import Calls
 from mcc.frontend.context import LITERAL, OBJECT, Known, Mistake, int_range, shown, type_words
 from mcc.frontend.flow import join_all, narrow
 from mcc.frontend.intervals import SWAPPED, binary, compare, join, unary
 from mcc.frontend.parse import COMPARISONS, OPERATORS
+from mcc.frontend.streams import Streams
 from mcc.ir.func import (
     ACTION,
     BOOL,
+    MARK,
     U32,
     Action,
     Bin,
@@ -28,7 +29,6 @@ from mcc.ir.func import (
     InlineCall,
     IntType,
     IsNone,
-    Local,
     MapGet,
     Not,
     OptType,
@@ -41,7 +41,7 @@ from mcc.ir.walkers import expressions as parts_of
 from mcc.lang.packet import Action as Verdict
 
 
-class Expressions(Calls):
+class Expressions(Streams):
     def expr(self, node: ast.expr) -> Expr:
         if node in self.refused:
             raise Mistake
@@ -208,6 +208,8 @@ class Expressions(Calls):
             self._object_against_value(node, a, b, a_node, b_node)
         if ACTION in (a.type, b.type):
             self.mistake(node, "actions cannot be compared", "return them, or keep a bool")
+        if MARK in (a.type, b.type):
+            return self._marks(node, a, b, a_node, b_node, op)
         if isinstance(a.type, BoolType) and isinstance(b.type, BoolType):
             if op not in ("==", "!="):
                 self.mistake(node, f"bools are not ordered: `{op}`", "and, or, not, == and != are for bools")
@@ -228,6 +230,14 @@ class Expressions(Calls):
         if isinstance(a, Const) and not isinstance(b, Const):
             return Cmp(BOOL, lo, hi, self.span(node), SWAPPED[op], b, a)
         return Cmp(BOOL, lo, hi, self.span(node), op, a, b)
+
+    def _marks(self, node: ast.AST, a: Expr, b: Expr, a_node: ast.expr, b_node: ast.expr, op: str) -> Expr:
+        if a.type != b.type:
+            mark, other, e = (a_node, b_node, b) if a.type == MARK else (b_node, a_node, a)
+            what = "a number" if e.type == LITERAL else type_words(e.type)
+            self.mistake(node, f"{shown(mark)} is a mark, {shown(other)} is {what}",
+                         "marks compare with marks; stream.position is a number")
+        return Cmp(BOOL, 0, 1, self.span(node), op, a, b)
 
     def number_of(self, e: Expr, node: ast.expr) -> Expr:
         if isinstance(e.type, IntType):
@@ -257,8 +267,6 @@ class Expressions(Calls):
         if isinstance(a, OptValue):
             return self.const(int(op == "is not"), BOOL, node)
         if isinstance(a.type, OptType):
-            if not isinstance(a, Local):
-                self.mistake(node, f"{shown(a_node)} is tested and lost", f"x = {shown(a_node)}, then x is None")
             return IsNone(BOOL, 0, 1, self.span(node), a, op == "is not")
         if isinstance(a, Known) or isinstance(a, Const):
             none = isinstance(a, Known) and a.value is None

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field, replace
 
 from mcc.frontend.intervals import FAR, NEGATED, SWAPPED, Interval, join, meet, narrowed
 from mcc.ir.func import (
+    U32,
     Attr,
     Base,
     Bin,
     BoolOp,
     Cast,
+    ChunkLen,
     Cmp,
     Const,
     Expr,
@@ -26,10 +28,18 @@ from mcc.ir.func import (
     Local,
     Not,
     StateRead,
+    StreamAttr,
+    StreamNeed,
 )
 
 Place = tuple[str, ...]
-"""("local", name), ("field", base, name), ("header", packet, layer, name), ("attr", base, name), ("state", name)."""
+"""("local", name), ("field", base, name), ("header", packet, layer, name), ("attr", base, name), ("state", name),
+("stream", name), ("chunk", name)."""
+
+UNREAD: Place = ("stream", "available")
+"""How many unread bytes there are."""
+REWOUND = "stream"
+"""In `Env.gone`: the cursor was moved back."""
 
 GUARDS: dict[str, frozenset[str]] = {
     "is_vlan": frozenset({"vlan"}), "is_arp": frozenset({"arp"}), "is_ip": frozenset({"ip"}),
@@ -41,13 +51,15 @@ GUARDS: dict[str, frozenset[str]] = {
 
 @dataclass
 class Env:
-    """alive: whether this point can be reached. A place without a range may have any value of its type."""
+    """alive: whether this point can be reached. A place without a range may have any value of its type. gone: chunks
+    whose bytes may have been moved by an edit, and REWOUND."""
 
     alive: bool = True
     ranges: dict[Place, Interval] = field(default_factory=dict)
     assigned: set[str] = field(default_factory=set)
     optional: dict[str, bool] = field(default_factory=dict)
     layers: dict[str, frozenset[str]] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
 
     def copy(self) -> Env:
         return replace(self, ranges=dict(self.ranges), assigned=set(self.assigned), optional=dict(self.optional),
@@ -56,7 +68,7 @@ class Env:
     def become(self, other: Env) -> None:
         """Take over everything that `other` knows."""
         self.alive, self.ranges, self.assigned = other.alive, other.ranges, other.assigned
-        self.optional, self.layers = other.optional, other.layers
+        self.optional, self.layers, self.gone = other.optional, other.layers, other.gone
 
     def forget(self, kind: str, *prefix: str) -> None:
         """Drop the ranges of the places of a kind (that begin with `prefix`)."""
@@ -76,6 +88,7 @@ def joined(a: Env, b: Env) -> Env:
         a.assigned & b.assigned,
         {n: v for n, v in a.optional.items() if b.optional.get(n) == v},
         {p: both for p, have in a.layers.items() if (both := have & b.layers.get(p, frozenset()))},
+        a.gone | b.gone,
     )
 
 
@@ -116,6 +129,10 @@ def place_of(e: Expr) -> Place | None:
             return "attr", b, n
         case StateRead(name=n):
             return "state", n
+        case StreamAttr(name=n):
+            return "stream", n
+        case ChunkLen(chunk=n):
+            return "chunk", n
     return None
 
 
@@ -155,6 +172,9 @@ def narrow(env: Env, cond: Expr, truth: bool, live: frozenset[str]) -> Env:
                 out.layers[packet] = out.layers.get(packet, frozenset()) | GUARDS[name]
         case IsNone(a=Local(name=name), negated=negated):
             out.optional[name] = truth == negated
+        case StreamNeed(n=n) if truth:
+            known = out.ranges.get(UNREAD, (0, U32.max))
+            out.ranges[UNREAD] = max(known[0], n.lo), known[1]
     return out
 
 

@@ -9,6 +9,7 @@ import ast
 from dataclasses import replace
 from typing import Any
 
+from mcc.frontend.calls import NO_OUTPUTS
 from mcc.frontend.context import LITERAL, Known, Mistake, int_range, shown, type_words
 from mcc.frontend.declare import BadAnnotation, Declared, declared
 from mcc.frontend.flow import Env, join_all, joined, place_of
@@ -42,7 +43,7 @@ from mcc.ir.func import (
 )
 from mcc.ir.walkers import expressions as parts_of
 
-DECIDES = ("new_session", "process_packet", "process_batch")
+DECIDES = ("new_session", "process_packet", "process_batch", "process_data")
 
 
 def _with_load(e: Expr, new: Field) -> Expr:
@@ -129,7 +130,7 @@ class Statements(Loops):
         if name in self.args or name == "self":
             self.mistake(target, f"the argument {name!r} cannot be assigned", f"copy it: my_{name}: u32 = {name}"
                          if self.args.get(name) and self.args[name].role == "value" else "choose another name")
-        if name in self.loop_types or name in self.packets:
+        if name in self.loop_types or name in self.things:
             self.mistake(target, f"{name!r} is a loop's variable: it cannot be assigned", "choose another name")
 
     def _own_type(self, name: str, value: Expr, node: ast.expr) -> Any:
@@ -375,6 +376,8 @@ class Statements(Loops):
                          "PASS, DROP, CLOSE, RESET or to(n)")
         if isinstance(e, Action) and e.kind == "to" and self.role == "new_session":
             self.mistake(node, "new_session accepts or refuses: it has no outputs", "PASS, DROP, CLOSE or RESET")
+        if isinstance(e, Action) and e.kind == "to" and self.role == "process_data":
+            self.mistake(node, *NO_OUTPUTS)
         return [Return(span, e)]
 
     def _inline_return(self, s: ast.Return, node: ast.expr | None) -> Stmt:

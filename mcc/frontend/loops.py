@@ -1,4 +1,4 @@
-"""Loops: over range(n) with a bound, and over the packets of a batch.
+"""Loops: over range(n) with a bound, over the packets of a batch, over the bytes, chunks and matches of a stream.
 
 A loop's body is analysed until what holds at its head is stable (silently, bounds that grow are moved out), then once
 more for its result. Its variable lives in it only and is not assigned.
@@ -12,9 +12,10 @@ from itertools import count
 from mcc.diag import Report
 from mcc.frontend.context import LITERAL, Loop, shown
 from mcc.frontend.expressions import Expressions
-from mcc.frontend.flow import Env, join_all, joined, widened
+from mcc.frontend.flow import REWOUND, Env, join_all, joined, widened
 from mcc.frontend.intervals import Interval
-from mcc.ir.func import U32, Const, Expr, ForPackets, ForRange, IntType, Stmt
+from mcc.ir.func import U8, U32, Const, Expr, ForBytes, ForChunks, ForMatches, ForPackets, ForRange, IntType, Stmt
+from mcc.ir.walkers import matches_hold
 
 MAX_TRIPS = 65536
 
@@ -29,17 +30,21 @@ class Loops(Expressions):
             self.mistake(s.target, "a loop has one variable", "for i in range(n):")
         name = s.target.id
         self._loop_name(s, name)
-        if isinstance(s.iter, ast.Name) and self.role_of(s.iter.id) == "batch":
-            self.packets.add(name)
+        role = self.role_of(s.iter.id) if isinstance(s.iter, ast.Name) else None
+        if role == "batch":
             self.env.layers.pop(name, None)
-            body = self._loop(s, name, None)
-            self.packets.discard(name)
-            return ForPackets(self.span(s), name, body)
+            return ForPackets(self.span(s), name, self._things(s, name, "packet"))
+        if isinstance(s.iter, ast.Name) and role in ("stream", "chunk"):
+            return self._bytes(s, name, s.iter.id if role == "chunk" else "")
         call = s.iter
+        method = self._method(call) if isinstance(call, ast.Call) else None
+        if isinstance(call, ast.Call) and method is not None and method[0] == "stream":
+            return self._stream_loop(s, name, call, method[2])
         is_range = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and (
             call.func.id not in self.names and call.func.id not in self.args and self.lookup(call.func) is range)
         if not is_range or not isinstance(call, ast.Call):
-            self.mistake(s.iter, f"cannot loop over {shown(s.iter)}", "loops are over range(n) or the batch")
+            self.mistake(s.iter, f"cannot loop over {shown(s.iter)}",
+                         "loops are over range(n), the batch, the stream, its chunks and matches")
         start, stop, step, t = self._range(call)
         self._trips(call, start, stop, step)
         values = self._loop_values(start, stop, step, t)
@@ -53,9 +58,72 @@ class Loops(Expressions):
     def _loop_name(self, s: ast.For, name: str) -> None:
         if name in self.args or name == "self":
             self.mistake(s.target, f"the argument {name!r} cannot be a loop's variable", "choose another name")
-        if name in self.types or name in self.loop_types or name in self.packets:
+        if name in self.types or name in self.loop_types or name in self.things:
             self.mistake(s.target, f"{name!r} is in use: a loop's variable lives in its loop only",
                          "choose another name")
+
+    # ---------------------------------------------------------- streams
+
+    def _things(self, s: ast.For, name: str, kind: str) -> tuple[Stmt, ...]:
+        """The body of a loop whose variable is no value."""
+        self.things[name] = kind
+        self.env.gone -= {name}
+        try:
+            return self._loop(s, name, None)
+        finally:
+            del self.things[name]
+            self.finished.add(name)
+
+    def _bytes(self, s: ast.For, name: str, chunk: str) -> Stmt:
+        """`for b in stream` (chunk ""), `for b in chunk`."""
+        if chunk:
+            self.chunk_there(s.iter, chunk)
+        else:
+            self.refuse_in_matches(s.iter, "reading on")
+        self.loop_types[name] = U8
+        try:
+            body = self._loop(s, name, (0, U8.max)) if chunk else self._reading(s, name, (0, U8.max))
+        finally:
+            self.env.ranges.pop(("local", name), None)
+            self.finished.add(name)
+            del self.loop_types[name]
+        return ForBytes(self.span(s), name, chunk, body)
+
+    def _stream_loop(self, s: ast.For, name: str, call: ast.Call, method: str) -> Stmt:
+        if method not in ("chunks", "matches"):
+            self.not_iterable(call, method)
+        self.refuse_in_matches(s.iter, f"{method}()")
+        if method == "chunks":
+            self.arguments(call, [])
+            self.things[name] = "chunk"
+            return ForChunks(self.span(s), name, self._reading(s, name, None))
+        words = self.word_list(self.arguments(call, ["words"])["words"])
+        if self.loops:
+            self.mistake(s.iter, "matches() inside a loop: a call may begin the search once",
+                         "put the loop over matches outside, or search with a Table")
+        self.things[name], self.words[name] = "match", len(words)
+        body = self._reading(s, name, None)
+        holds = matches_hold(body)
+        longest, most = max(words, key=len), self.unit.elem.max_hold
+        if holds and len(longest) > most:
+            self.mistake(call, f"a word of {len(longest)} bytes cannot be held: max_hold is {most}",
+                         f"@element(.., max_hold={len(longest)})")
+        return ForMatches(self.span(s.iter), name, words, self.slots.setdefault(s, len(self.slots)), holds, body)
+
+    def _reading(self, s: ast.For, name: str, values: Interval | None) -> tuple[Stmt, ...]:
+        """The body of a loop that moves the cursor; it must not go back and round again."""
+        rewound = self.env.gone & {REWOUND}
+        self.env.gone -= {REWOUND, name}
+        self.env.forget("stream")
+        try:
+            body = self._loop(s, name, values, reads=True)
+        finally:
+            self.things.pop(name, None)
+            self.finished.add(name)
+        self.env.gone |= rewound
+        return body
+
+    # ---------------------------------------------------------- range
 
     def _range(self, call: ast.Call) -> tuple[Expr, Expr, int, IntType]:
         """The bounds at their common type, the constant step."""
@@ -96,8 +164,9 @@ class Loops(Expressions):
         lo, hi = (start.lo, max(start.lo, stop.hi - 1)) if step > 0 else (min(start.hi, stop.lo + 1), start.hi)
         return max(lo, t.min), min(hi, t.max)
 
-    def _loop(self, s: ast.For, name: str, values: Interval | None) -> tuple[Stmt, ...]:
-        """The body, checked where everything that holds before holds after any number of rounds."""
+    def _loop(self, s: ast.For, name: str, values: Interval | None, reads: bool = False) -> tuple[Stmt, ...]:
+        """The body, checked where everything that holds before holds after any number of rounds. `reads`: each round
+        moves the cursor forward."""
         entry = self.env.copy()
         quiet, loud = Report(), self.report
         failed, poison = self.failed, set(self.poison)
@@ -112,12 +181,23 @@ class Loops(Expressions):
                 entry.ranges.clear()
         self.report, self.failed, self.poison = loud, failed, poison
         body, again, breaks = self._round(s, name, values, entry)
+        self._another_round(s, again, reads)
         self.env = join_all([entry, again, *breaks])
         return body
+
+    def _another_round(self, s: ast.For, again: Env, reads: bool) -> None:
+        """What must not be so where the body begins anew."""
+        if reads and REWOUND in again.gone:
+            self.mistake(s.iter, "rewind() in a loop over the stream: the loop would not end",
+                         "`break` or `return` behind rewind()")
+        if isinstance(s.iter, ast.Name) and s.iter.id in again.gone and again.alive:
+            self.mistake(s.iter, f"an edit in a loop over {s.iter.id}: it moves the bytes that are read",
+                         "keep a mark and edit behind the loop, or `for b in stream`, which edits do not disturb")
 
     def _round(self, s: ast.For, name: str, values: Interval | None, entry: Env,
                ) -> tuple[tuple[Stmt, ...], Env, list[Env]]:
         self.env = entry.copy()
+        self.env.gone -= {name}
         if values is not None:
             self.env.ranges[("local", name)] = values
         self.loops.append(Loop())

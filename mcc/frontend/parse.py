@@ -14,7 +14,8 @@ from mcc.frontend.source import Source
 ACCEPTED: dict[type[ast.AST], str] = {
     ast.FunctionDef: "the handler itself", ast.arguments: "", ast.arg: "annotated", ast.Return: "return PASS",
     ast.Assign: "one target", ast.AnnAssign: "x: u32 = 0", ast.AugAssign: "s.hits += 1", ast.If: "if / elif / else",
-    ast.For: "over range(n) or a batch", ast.Break: "", ast.Continue: "", ast.Pass: "", ast.Assert: "test builds only",
+    ast.For: "over range(n), a batch, a stream",
+    ast.Break: "", ast.Continue: "", ast.Pass: "", ast.Assert: "test builds only",
     ast.Match: "on integers and enums", ast.match_case: "", ast.MatchValue: "", ast.MatchOr: "", ast.MatchAs: "_ only",
     ast.Expr: "a call for its effect", ast.BoolOp: "and, or on bools", ast.BinOp: "", ast.UnaryOp: "",
     ast.Compare: "chained too", ast.IfExp: "a if c else b", ast.Call: "known functions and methods",
@@ -105,10 +106,19 @@ def _visit(node: ast.AST, source: Source, report: Report, bad: set[ast.AST]) -> 
         at = node.guard if isinstance(node, ast.match_case) and node.guard else node
         report.error(source.span(at), *refusal)
         return
+    words = node.args if isinstance(node, ast.Call) and _is_matches(node) else []
     annotation = node.annotation if isinstance(node, ast.AnnAssign) else None
     for child in ast.iter_child_nodes(node):
-        if child is not annotation and not isinstance(child, _PARTS):
+        if any(child is w for w in words) and isinstance(child, ast.List):
+            for item in child.elts:
+                _visit(item, source, report, bad)
+        elif child is not annotation and not isinstance(child, _PARTS):
             _visit(child, source, report, bad)
+
+
+def _is_matches(node: ast.Call) -> bool:
+    """`stream.matches([b"one", b"two"])`: the one place of a list."""
+    return isinstance(node.func, ast.Attribute) and node.func.attr == "matches"
 
 
 def _refusal(node: ast.AST) -> tuple[str, str] | None:

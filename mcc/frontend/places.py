@@ -18,6 +18,7 @@ from mcc.frontend.intervals import Interval, meet
 from mcc.ir.element import CounterDecl, LiveDecl, MapDecl, PerCoreDecl, TableDecl
 from mcc.ir.func import (
     BOOL,
+    MARK,
     U16,
     U32,
     U64,
@@ -29,9 +30,11 @@ from mcc.ir.func import (
     Header,
     IntType,
     Local,
+    MatchAttr,
     OptType,
     OptValue,
     StateRead,
+    StreamAttr,
     StructField,
     StructType,
     TableLoad,
@@ -47,8 +50,19 @@ PACKET_ATTRS: dict[str, Type] = {
 }
 FLOW_ATTRS: dict[str, Type] = {"to_server": BOOL, "to_client": BOOL, "is_new": BOOL}
 BATCH_ATTRS: dict[str, Type] = {"bytes": U32}
+STREAM_ATTRS: dict[str, Type] = {
+    "start": MARK, "position": U64, "available": U32, "is_last": BOOL, "to_server": BOOL, "to_client": BOOL,
+}
+MATCH_ATTRS: dict[str, Type] = {"start": MARK, "end": MARK, "index": U16}
+ATTRS: dict[str, dict[str, Type]] = {
+    "packet": PACKET_ATTRS, "flow": FLOW_ATTRS, "batch": BATCH_ATTRS, "stream": STREAM_ATTRS, "match": MATCH_ATTRS,
+    "chunk": {},
+}
 METHODS = {
-    "packet": ("push_vlan", "pop_vlan"), "flow": ("reply_key", "set_timeout"), "batch": (),
+    "packet": ("push_vlan", "pop_vlan"), "flow": ("reply_key", "set_timeout"), "batch": (), "match": (),
+    "stream": ("chunks", "matches", "mark", "need", "at", "skip", "hold", "rewind", "set", "mask", "insert", "remove",
+               "replace"),
+    "chunk": ("crc32", "crc32c", "sum16"),
     Table: (), HashMap: ("get", "put", "delete", "park"), PerCore: ("value",), Live: ("value",), Counter: ("value",),
     Ports: ("take", "give"),
 }
@@ -62,7 +76,7 @@ class Places(Convert):
         name = node.id
         if name in self.poison:
             raise Mistake
-        if name in self.loop_types and name not in self.packets:
+        if name in self.loop_types and name not in self.things:
             return self.ranged(Local(self.loop_types[name], *int_range(self.loop_types[name]), self.span(node), name))
         if name in self.names:
             return self._local(node)
@@ -76,18 +90,18 @@ class Places(Convert):
 
     def _members_hint(self, name: str) -> str:
         members = self._members(name)
+        if self.role_of(name) == "chunk":
+            return f"for b in {name}, {name}[i], len({name}), {', '.join(members)}"
         return f"use its members: {', '.join(members[:6])}" if members else ""
 
     def _members(self, name: str) -> list[str]:
-        arg = self.args.get(name)
-        if name in self.packets or (arg and arg.role == "packet"):
+        role = self.role_of(name)
+        if role == "packet":
             return [*PACKET_ATTRS, *BY_LAYER, *METHODS["packet"]]
-        if arg is None:
-            return []
-        struct = self.struct_of(arg.role)
+        struct = self.struct_of(role) if role else None
         if struct is not None:
             return [f.name for f in struct.fields]
-        return {"flow": [*FLOW_ATTRS, *METHODS["flow"]], "batch": [*BATCH_ATTRS]}.get(arg.role, [])
+        return [*ATTRS[role], *METHODS[role]] if role else []
 
     def struct_of(self, role: str) -> StructType | None:
         return {"scratch": self.unit.scratch, "peer": self.unit.scratch, "conn": self.unit.conn}.get(role)
@@ -98,8 +112,8 @@ class Places(Convert):
 
     def _local(self, node: ast.Name) -> Expr:
         name = node.id
-        if name in self.packets:
-            self.mistake(node, f"{name} is the packet: it is not a value", self._members_hint(name))
+        if name in self.things:
+            self.mistake(node, f"{name} is the {self.things[name]}: it is not a value", self._members_hint(name))
         if name in self.literals and name not in self.types:
             return self.literals[name]
         if name not in self.env.assigned:
@@ -169,8 +183,8 @@ class Places(Convert):
         self.mistake(node, f"{shown(base)} is {type_words(value.type)}: it has no attribute {node.attr!r}")
 
     def role_of(self, name: str) -> str | None:
-        if name in self.packets:
-            return "packet"
+        if name in self.things:
+            return self.things[name]
         arg = self.args.get(name)
         return arg.role if arg is not None and arg.role != "value" else None
 
@@ -220,7 +234,7 @@ class Places(Convert):
         struct = self.struct_of(role)
         if struct is not None:
             return self._field(node, struct, Base(role))
-        attrs = {"packet": PACKET_ATTRS, "flow": FLOW_ATTRS, "batch": BATCH_ATTRS}[role]
+        attrs = ATTRS[role]
         t = attrs.get(node.attr)
         if t is None:
             if role == "packet" and node.attr in BY_LAYER:
@@ -231,6 +245,11 @@ class Places(Convert):
             known = [*attrs, *(BY_LAYER if role == "packet" else ()), *METHODS[role]]
             self.mistake(node, f"the {role} has no attribute {node.attr!r}",
                          suggest(node.attr, known, f"known: {', '.join(known)}"))
+        if role == "stream":
+            return StreamAttr(t, *int_range(t), self.span(node), node.attr)
+        if role == "match":
+            r = (0, self.words[base] - 1) if node.attr == "index" else int_range(t)
+            return MatchAttr(t, *r, self.span(node), base, node.attr)
         return Attr(t, *(int_range(t) if node.attr != "in_port" else (0, 255)), self.span(node), base, node.attr)
 
     # ---------------------------------------------------------- session state
@@ -273,6 +292,8 @@ class Places(Convert):
                 self.unit.read_fields.add((base, f.name))
             return Field(t.elem, t.elem.min, t.elem.max, self.span(node), base, f.name, i, checked)
         v = node.value
+        if isinstance(v, ast.Name) and self.role_of(v.id) in ("chunk", "stream"):
+            return self.byte_of(node, v.id)
         if isinstance(v, ast.Attribute) and isinstance(v.value, ast.Name) and v.value.id == "self":
             decl = self.unit.state.get(v.attr)
             if isinstance(decl, TableDecl):

@@ -13,7 +13,20 @@ from mcc.frontend.context import operand, shown, suggest
 from mcc.frontend.flow import written
 from mcc.frontend.places import PACKET_ATTRS, Places
 from mcc.ir.element import CounterDecl, LiveDecl, MapDecl, TableDecl
-from mcc.ir.func import U64, Attr, Base, CounterAdd, Expr, Field, Header, StateRead, Stmt, Store
+from mcc.ir.func import (
+    U64,
+    Attr,
+    Base,
+    CounterAdd,
+    Expr,
+    Field,
+    Header,
+    MatchAttr,
+    StateRead,
+    Stmt,
+    Store,
+    StreamAttr,
+)
 from mcc.lang.state import Counter, Live, PerCore
 from mcc.protocols.headers import BY_LAYER
 
@@ -61,6 +74,9 @@ class Stores(Places):
             case Attr(name=name) if name != "next_hop":
                 self.mistake(target, f"{shown(target)} is read-only", "next_hop and header fields can be written"
                              if name in PACKET_ATTRS else "")
+            case StreamAttr() | MatchAttr():
+                self.mistake(target, f"{shown(target)} is read-only",
+                             "skip() and rewind() move the cursor" if isinstance(place, StreamAttr) else "")
             case StateRead(name=name) if isinstance(self.unit.state[name], LiveDecl):
                 self.mistake(target, f"self.{name} is Live: handlers only read it", "keep it in PerCore")
             case StateRead(name=name) if isinstance(self.unit.state[name], CounterDecl):

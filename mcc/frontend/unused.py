@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mcc.frontend.context import Unit
 from mcc.frontend.source import member_spans
-from mcc.ir.func import BOOL, Base, StructType
+from mcc.ir.func import BOOL, MARK, Base, StructType
 
 
 def check_fields(unit: Unit) -> None:
@@ -23,7 +23,7 @@ def _check(unit: Unit, struct: StructType | None, python: type | None, bases: tu
         read = any((b, f.name) in unit.read_fields for b in bases)
         written = any((b, f.name) in unit.written_fields for b in bases)
         span = spans.get(f.name, head)
-        start = bool(f.default) if f.type == BOOL else f.default
+        start = bool(f.default) if f.type == BOOL else "the start" if f.type == MARK else f.default
         if not written and read:
             unit.report.warning(span, f"field {f.name!r} of {struct.name} is never written: it is always {start}")
         elif not written:

@@ -65,11 +65,35 @@ StateDecl = Union[TableDecl, MapDecl, PerCoreDecl, LiveDecl, CounterDecl, PortsD
 
 @dataclass(frozen=True)
 class HandlerCode:
-    """role: new_session, process_packet, process_batch, release, on_timer; `port`: input served."""
+    """role: new_session, process_packet, process_batch, process_data, release_stream, release, on_timer; `port`: input
+    served."""
 
     role: str
     port: int
     func: Func
+
+
+@dataclass(frozen=True)
+class StreamShape:
+    """What an instance asks of its context after folding; `matchers`: loops over matches, each with hidden state.
+
+    An element that neither stalls nor resizes is a reader: every packet it has seen goes on at once.
+    """
+
+    writes: bool
+    resizes: bool
+    stalls: bool
+    closes: bool
+    matchers: int
+
+    @property
+    def reader(self) -> bool:
+        return not (self.resizes or self.stalls)
+
+    @property
+    def size(self) -> int:
+        """Bytes of its hidden state (runtime_c/mcc_stream.h, mcc_words.h), asserted in the printed C."""
+        return (16 if self.reader else 56 + 32 * self.resizes) + 24 * self.matchers
 
 
 @dataclass(frozen=True)
@@ -91,6 +115,13 @@ class Code:
     writes: frozenset[str]
     """Keys "layer.field" of header fields that some handler writes; "vlan" for push and pop."""
     span: Span
+    max_hold: int = 65536
+    """Bytes that may be held, and what happens beyond: "release" or "close"."""
+    on_overflow: str = "release"
+    stream: StreamShape | None = None
+    """Of elements with process_data."""
+    context: str = ""
+    """The protocol of a context's end, which is no element: nothing else is set."""
 
     def handler(self, role: str, port: int = 0) -> Func | None:
         return next((h.func for h in self.handlers if h.role == role and h.port == port), None)

@@ -1,20 +1,25 @@
 """LIR: handlers in A-normal form, what the printer of C reads.
 
-It is the typed HIR (mcc.ir.func) with promises and five more nodes:
+It is the typed HIR (mcc.ir.func) with promises and seven more nodes:
 
     stmt += (define NAME expr)            declares NAME in the block where it stands, and sets it
           | (declare NAME)                declares NAME = 0 for the statements that follow in the block
           | (check index bound)           the fault path when index is not in 0..bound-1
+          | (check-below index bound)     the same with a bound that is an expression; index as a u64
           | (fault)                       the fault path
+          | (cached ((field NAME)*) stmt*)  while the statements run, the fields live in the locals NAME; they are
+                                          written back behind them, and before each return and fault in them
           | (if-elif ..)                  is an If whose orelse is one If
 
 Promises (`verify` holds them):
   1. An operand is *pure*: it cannot fault, changes nothing, and may be evaluated never or twice. No index is `checked`.
-  2. MapGet, PortsTake, Park and calls of impure helpers stand only alone on the right of Let, Define, Store, Return
-     or Eval (`ROOTS`), so C's order of evaluation does not matter.
+  2. MapGet, PortsTake, Park, StreamNeed and calls of impure helpers stand only alone on the right of Let, Define,
+     Store, Return or Eval (`ROOTS`), so C's order of evaluation does not matter. StreamNeed may also be the condition
+     of an If, or be negated there. StreamEdit stands only in Eval; its value is read from its operand b.
   3. Every local is declared by exactly one Define or Declare (or is a loop's variable) before it is used.
   4. The bounds of a ForRange are pure, its variable is not assigned in its body, step > 0, and stop + step - 1 fits.
   5. A Switch holds no Break that belongs to a loop around it.
+  6. The variable of a ForBytes is read only in its body.
 
 A helper (@inline) that may fault is told apart by `Effects.fault`; a Let of its call takes the fault path.
 """
@@ -49,8 +54,29 @@ class Check(h.Stmt):
 
 
 @dataclass(frozen=True)
+class CheckBelow(h.Stmt):
+    """Fault unless index < bound, both as u64 (so a negative index faults)."""
+
+    index: h.Expr
+    bound: h.Expr
+
+
+@dataclass(frozen=True)
 class Fault(h.Stmt):
     pass
+
+
+@dataclass(frozen=True)
+class Cached(h.Stmt):
+    """`names[i]` is the local that stands for `fields[i]` in `body`."""
+
+    fields: tuple[h.Field, ...]
+    names: tuple[str, ...]
+    body: tuple[h.Stmt, ...]
+
+
+LOOPS = (h.ForRange, h.ForPackets, h.ForBytes, h.ForChunks, h.ForMatches)
+"""Loops; all have `name` and `body`."""
 
 
 # ---------------------------------------------------------------- walking
@@ -98,7 +124,7 @@ def blocks(s: Any) -> tuple[tuple[h.Stmt, ...], ...]:
     match s:
         case h.If():
             return (s.then, s.orelse)
-        case h.ForRange() | h.ForPackets():
+        case h.ForRange() | h.ForPackets() | h.ForBytes() | h.ForChunks() | h.ForMatches() | Cached():
             return (s.body,)
         case h.Switch():
             return (*(c.body for c in s.cases), s.default)
@@ -111,7 +137,7 @@ def map_blocks(s: Any, f: Any) -> Any:
     match s:
         case h.If():
             return replace(s, then=f(s.then), orelse=f(s.orelse))
-        case h.ForRange() | h.ForPackets():
+        case h.ForRange() | h.ForPackets() | h.ForBytes() | h.ForChunks() | h.ForMatches() | Cached():
             return replace(s, body=f(s.body))
         case h.Switch():
             return replace(s, cases=tuple(replace(c, body=f(c.body)) for c in s.cases), default=f(s.default))
@@ -136,15 +162,16 @@ def ends(body: tuple[h.Stmt, ...]) -> bool:
 
 def breaks_out(body: tuple[h.Stmt, ...]) -> bool:
     """A Break in the block belongs to a loop around it."""
-    return any(isinstance(s, h.Break) or (not isinstance(s, (h.ForRange, h.ForPackets))
+    return any(isinstance(s, h.Break) or (not isinstance(s, LOOPS)
                                           and any(breaks_out(b) for b in blocks(s))) for s in body)
 
 
 # ---------------------------------------------------------------- effects
 
-ROOTS = (h.MapGet, h.PortsTake, h.Park)
+ROOTS = (h.MapGet, h.PortsTake, h.Park, h.StreamNeed, h.StreamEdit)
+STREAM_WRITES = (h.StreamNeed, h.StreamEdit, h.StreamHold, h.StreamRewind, h.StreamSkip, h.StreamSet, h.StreamMask)
 WRITES = (h.CounterAdd, h.MapPut, h.MapDelete, h.PortsGive, h.ReplyKey, h.SetTimeout, h.Alert, h.EmitArp, h.EmitCopy,
-          h.VlanPush, h.VlanPop, h.Store)
+          h.VlanPush, h.VlanPop, h.Store, *STREAM_WRITES)
 BOX = (h.CounterAdd, h.MapPut, h.MapDelete, h.PortsGive, h.ReplyKey, h.SetTimeout, h.Alert, h.EmitArp, h.EmitCopy,
        h.StateRead, h.MapGet, h.PortsTake, h.Park)
 
@@ -186,12 +213,19 @@ def _may_fault(n: Any) -> bool:
     match n:
         case h.TableLoad():
             return any(n.checked)
-        case h.Field():
+        case h.Field() | h.StreamAt() | h.ChunkAt():
             return n.checked
-        case Check() | Fault() | h.VlanPush() | h.Assert():
+        case Check() | CheckBelow() | Fault() | h.VlanPush() | h.Assert():
+            return True
+        case h.StreamEdit() | h.StreamSet() | h.StreamMask():
             return True
         case _:
             return False
+
+
+def reads_stream(n: Any) -> bool:
+    """A loop that moves the cursor."""
+    return isinstance(n, (h.ForChunks, h.ForMatches)) or (isinstance(n, h.ForBytes) and not n.chunk)
 
 
 def is_pure(e: h.Expr, known: dict[str, Effects]) -> bool:
@@ -214,6 +248,12 @@ def verify(code: Code) -> None:
 
 def _verify_statement(f: h.Func, s: h.Stmt, known: dict[str, Effects]) -> None:
     root = getattr(s, "value", None) if isinstance(s, (h.Let, Define, h.Store, h.Return, h.Eval)) else None
+    if isinstance(s, h.If):
+        cond = s.cond.a if isinstance(s.cond, h.Not) else s.cond
+        if isinstance(cond, h.StreamNeed):
+            assert is_pure(cond.n, known), f"{f.name}: an operand is not pure: {cond.n}"
+            return
+    assert isinstance(s, h.Eval) or not isinstance(root, h.StreamEdit), f"{f.name}: an edit is not alone"
     for e in children(s):
         if not isinstance(e, h.Expr):
             continue
@@ -225,7 +265,9 @@ def _verify_statement(f: h.Func, s: h.Stmt, known: dict[str, Effects]) -> None:
     if isinstance(s, h.Switch):
         assert not any(breaks_out(b) for b in blocks(s)), f"{f.name}: break inside switch"
     assert not isinstance(s, h.Assert), f"{f.name}: assert left"
+    if isinstance(s, h.ForBytes):
+        assert all(x.name != s.name for x in walk(s.body) if isinstance(x, LOOPS)), f"{f.name}: {s.name} is not simple"
 
 
 def _assigns(body: tuple[h.Stmt, ...], name: str) -> bool:
-    return any(isinstance(s, (h.Let, Define, h.ForRange, h.ForPackets)) and s.name == name for s in walk(body))
+    return any(isinstance(s, (h.Let, Define, *LOOPS)) and s.name == name for s in walk(body))

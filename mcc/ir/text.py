@@ -117,6 +117,15 @@ def _stmt(s: f.Stmt, n: int) -> list[str]:
             return _closed([head, *_block(body, n + 2)])
         case f.ForPackets(name=name, body=body):
             return _closed([f"{pad}(for-packets {name}", *_block(body, n + 2)])
+        case f.ForBytes(name=name, chunk=chunk, body=body):
+            return _closed([f"{pad}(for-bytes {name} {chunk or 'stream'}", *_block(body, n + 2)])
+        case f.ForChunks(name=name, body=body):
+            return _closed([f"{pad}(for-chunks {name}", *_block(body, n + 2)])
+        case f.ForMatches(name=name, body=body):
+            return _closed([f"{pad}(for-matches {name} {_search(s)}", *_block(body, n + 2)])
+        case lir.Cached(fields=places, names=names, body=body):
+            pairs = " ".join(f"({expr_text(place)} {name})" for place, name in zip(places, names, strict=True))
+            return _closed([f"{pad}(cached ({pairs})", *_block(body, n + 2)])
         case f.Switch(subject=subject, cases=cases, default=default):
             lines = [f"{pad}(switch {expr_text(subject)}"]
             for c in cases:
@@ -125,6 +134,11 @@ def _stmt(s: f.Stmt, n: int) -> list[str]:
                 lines += _closed([f"{pad}  (default", *_block(default, n + 4)])
             return _closed(lines)
     return [f"{pad}({_simple(s)})"]
+
+
+def _search(s: f.ForMatches) -> str:
+    words = " ".join(repr(w) for w in s.words[:_SHOWN_ITEMS]) + (" ..." if len(s.words) > _SHOWN_ITEMS else "")
+    return f"{s.slot} ({words}){' holds' if s.holds else ''}"
 
 
 def _simple(s: f.Stmt) -> str:
@@ -166,14 +180,34 @@ def _simple(s: f.Stmt) -> str:
             return f"push-vlan {packet} {e(vid)}"
         case f.VlanPop(packet=packet):
             return f"pop-vlan {packet}"
+        case f.StreamHold() | f.StreamRewind() | f.StreamSkip() | f.StreamSet() | f.StreamMask():
+            return _stream_stmt(s)
         case lir.Define(name=name, value=value):
             return f"define {name} {e(value)}"
         case lir.Declare(name=name):
             return f"declare {name}"
+        case lir.CheckBelow(index=index, bound=limit):
+            return f"check-below {e(index)} {e(limit)}"
         case lir.Check(index=index, bound=bound):
             return f"check {e(index)} {bound}"
         case lir.Fault():
             return "fault"
+    raise TypeError(f"no text for {type(s).__name__}")
+
+
+def _stream_stmt(s: f.Stmt) -> str:
+    e = expr_text
+    match s:
+        case f.StreamHold(mark=mark):
+            return f"hold {e(mark)}"
+        case f.StreamRewind(mark=mark):
+            return f"rewind {e(mark)}"
+        case f.StreamSkip(n=n):
+            return f"skip {e(n)}"
+        case f.StreamSet(value=value):
+            return f"set {e(value)}"
+        case f.StreamMask(a=a, b=b, value=value):
+            return f"mask {e(a)} {e(b)} {e(value)}"
     raise TypeError(f"no text for {type(s).__name__}")
 
 
@@ -236,6 +270,30 @@ def _state_expr(x: f.Expr) -> str:
             return f"(call {name}{_all(args)})"
         case f.Action(kind=kind, port=port):
             return f"(action to {port})" if kind == "to" else f"(action {kind})"
+    return _stream_expr(x)
+
+
+def _stream_expr(x: f.Expr) -> str:
+    e = expr_text
+    match x:
+        case f.StreamAttr(name=name):
+            return f"(stream {name})"
+        case f.StreamMark():
+            return "(mark)"
+        case f.StreamNeed(n=n):
+            return f"(need {e(n)})"
+        case f.StreamAt(index=index, checked=checked):
+            return f"(at {_index(index, checked)})"
+        case f.ChunkLen(chunk=chunk):
+            return f"(len-chunk {chunk})"
+        case f.ChunkAt(chunk=chunk, index=index, checked=checked):
+            return f"(chunk {chunk} {_index(index, checked)})"
+        case f.ChunkDigest(kind=kind, chunk=chunk, seed=seed):
+            return f"({kind} {chunk} {e(seed)})"
+        case f.MatchAttr(match=m, name=name):
+            return f"(match {m} {name})"
+        case f.StreamEdit(a=a, b=b, data=data):
+            return f"(edit {e(a)} {e(b)} {data!r})"
     raise TypeError(f"no text for {type(x).__name__}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from mcc.ir.func import Case, Expr, Stmt
+from mcc.ir.func import Action, Case, Expr, Return, Stmt, StreamEdit, StreamMask, StreamSet
 
 
 def statements(body: tuple[Stmt, ...]) -> Iterator[Stmt]:
@@ -30,3 +30,14 @@ def expressions(node: Stmt | Expr) -> Iterator[Expr]:
         for x in v if isinstance(v, tuple) else (v,):
             if isinstance(x, Expr):
                 yield from expressions(x)
+
+
+def matches_hold(body: tuple[Stmt, ...]) -> bool:
+    """Whether a loop over matches with this body holds the bytes of a possible match: the body edits, masks, closes,
+    resets or drops (docs/streams.md)."""
+    for s in statements(body):
+        if isinstance(s, (StreamSet, StreamMask)) or any(isinstance(e, StreamEdit) for e in expressions(s)):
+            return True
+        if isinstance(s, Return) and isinstance(s.value, Action) and s.value.kind in ("close", "reset", "drop"):
+            return True
+    return False

@@ -6,12 +6,14 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mcc.diag import CompileError, Diagnostic, Span
+from mcc.lang.context import ContextNode, context_class
 from mcc.lang.element import Element
 from mcc.lang.graph import Graph, GraphEdge, GraphNode
+from mcc.lang.insertion import insert_contexts
 from mcc.lang.node import At, Link, Node, Path, _as_path
 from mcc.lang.session import Session
 from mcc.lang.where import caller_span
@@ -189,7 +191,7 @@ class _Builder:
                 for link, way in piece.links:
                     self.link(link, way)
             elif isinstance(piece, Path):
-                for link in piece.links:
+                for link in insert_contexts(piece.links):
                     self.link(link, 0)
                 if not piece.links:
                     raise self.fail(span, "this path links nothing", "yield a >> b")
@@ -198,9 +200,31 @@ class _Builder:
             else:
                 raise self.fail(span, f"a chain yields paths, not {type(piece).__name__}",
                                 'yield Port("lan") >> x >> Port("wan")')
+        self.pair()
         self.check()
         far = tuple(self.ports.index(self.far[p]) if p in self.far else -1 for p in self.ports)
         return Graph(self.name, tuple(self.nodes), tuple(self.edges), tuple(self.ports), far, self.span)
+
+    def pair(self) -> None:
+        """Both ends of every context know each other; those of text chains are found along the links."""
+        for n in [n for n in self.nodes if n.kind == "context" and n.role == "in" and n.partner < 0]:
+            depth, at = 0, n.id
+            for _ in self.nodes:
+                nexts = [e.dst for e in self.edges if e.src == at and e.out == 0]
+                if not nexts:
+                    break
+                at = nexts[0]
+                if self.nodes[at].protocol == n.protocol:
+                    depth += 1 if self.nodes[at].role == "in" else -1
+                    if depth < 0:
+                        self.nodes[n.id] = replace(n, partner=at)
+                        self.nodes[at] = replace(self.nodes[at], partner=n.id, options=n.options)
+                        break
+        for n in self.nodes:
+            if n.kind == "context" and n.partner < 0:
+                other = f"{n.protocol.upper()}{'Out' if n.role == 'in' else 'In'}"
+                raise self.fail(n.span, f"{n.name} has no {other}", f"... ~> {n.protocol.upper()}In ~> element ~> "
+                                f"{n.protocol.upper()}Out ~> ...; or {n.protocol}(element)")
 
     def link(self, link: Link, way: int) -> None:
         src, dst = self.node(link.src, "in"), self.node(link.dst, "out")
@@ -231,6 +255,12 @@ class _Builder:
         if isinstance(x, ClassifierNode):
             return GraphNode(number, self.unique(self.names.get(id(x), "classifier")), "classifier", x.span,
                              session=x.session, builder=x.builder)
+        if isinstance(x, ContextNode):
+            partner = self.ids.get((id(x.partner), ""), -1)
+            if partner >= 0:
+                self.nodes[partner] = replace(self.nodes[partner], partner=number)
+            return GraphNode(number, self.unique(x.title), "context", x.span, protocol=x.protocol, role=x.role,
+                             options=x.options, partner=partner)
         if isinstance(x, Element):
             return GraphNode(number, self.unique(self.names.get(id(x), x.__mcc_elem__.name)), "element", x.span, x)
         raise self.fail(x.span, f"{type(x).__name__} is not an element", "decorate its class with @element")
@@ -259,26 +289,43 @@ class _Builder:
         self.check_loops()
 
     def with_class(self, i: int, e: GraphEdge) -> GraphEdge:
-        if i not in self.context:
+        if i not in self.context or self.nodes[e.dst].kind == "context" and not self.nodes[e.dst].opens(e.way) \
+                or self.inside(e.src, e.way):
             return e
         cls = self.class_from(e.dst, e.inp, e.way)
         if cls is not None and e.cls is not None:
             cls = e.cls & cls
         return GraphEdge(e.src, e.out, e.dst, e.inp, e.way, cls if cls is not None else e.cls, e.span)
 
-    def class_from(self, node: int, inp: int, way: int) -> Any:
-        """The class that a context link into `node` carries: the first one declared to the right of the arrow."""
+    def inside(self, node: int, way: int) -> bool:
+        """Whether what leaves a node is in a context."""
         for _ in self.nodes:
             n = self.nodes[node]
+            if n.kind == "context":
+                return n.opens(way)
+            before = [e.src for e in self.edges if e.dst == node and e.way == way]
+            if n.kind != "element" or not before:
+                return False
+            node = before[0]
+        return False
+
+    def class_from(self, node: int, inp: int, way: int) -> Any:
+        """The class that a context link into `node` carries: the first one declared to the right of the arrow."""
+        so_far: Any = None
+        for _ in self.nodes:
+            n = self.nodes[node]
+            if n.kind == "context" and n.opens(way):
+                layer = context_class(n.protocol)
+                so_far = layer if so_far is None else so_far & layer
             if n.elem is not None:
                 cls = declared_class(n.elem, inp)
                 if cls is not None:
-                    return cls
+                    return cls if so_far is None else so_far & cls
             nexts = [e for e in self.edges if e.src == node and e.out == 0 and e.way == way]
-            if len(nexts) != 1 or n.kind != "element":
-                return None
+            if len(nexts) != 1 or n.kind not in ("element", "context"):
+                return so_far
             node, inp = nexts[0].dst, nexts[0].inp
-        return None
+        return so_far
 
     def check_loops(self) -> None:
         state: dict[tuple[int, int], int] = {}

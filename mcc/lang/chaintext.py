@@ -19,13 +19,15 @@ from mcc.diag import CompileError, Diagnostic, Span
 from mcc.lang.algebra import ANY, Cls
 from mcc.lang.chain import ClassifierNode, Drop, PortNode, build_graph
 from mcc.lang.classes import cls, raw
+from mcc.lang.context import PROTOCOLS, ContextNode, make_options
 from mcc.lang.element import Element
 from mcc.lang.graph import Graph
 from mcc.lang.node import Ctx, Node, Path
 from mcc.lang.types import Addr4, Mac
 from mcc.lang.values import ip4, mac
 
-LATER = {"TCPIn", "TCPOut", "UDPIn", "UDPOut", "IPIn", "IPOut", "HTTPIn", "HTTPOut"}
+LATER = {"HTTPIn", "HTTPOut"}
+CONTEXTS = {f"{p.upper()}{r.capitalize()}": (p, r) for p in PROTOCOLS for r in ("in", "out")}
 
 
 @functools.cache
@@ -104,6 +106,8 @@ class _Builder:
         name = str(kind)
         if name in LATER:
             self.fail(kind, f"{name} is a stream context, which this version does not have")
+        if name in CONTEXTS:
+            return self.context(kind, args)
         if name in ("Discard", "Drop"):
             return Drop()
         if name == "FlowClassifier":
@@ -120,6 +124,18 @@ class _Builder:
             self.fail(kind, f"{name}(...) is not an element")
         node.span = self.span
         return node
+
+    def context(self, kind: Any, args: Any) -> Node:
+        """One end of a context; the ends of a pair are found along the links."""
+        protocol, role = CONTEXTS[str(kind)]
+        given, named = self.arguments(args, None)
+        if given or named and role == "out":
+            self.fail(kind, f"{kind} takes {'no arguments' if role == 'out' else 'named arguments only'}",
+                      f"such as {protocol.upper()}In(hold_timeout=1.0)")
+        try:
+            return ContextNode(protocol, role, make_options(protocol, named, self.span), self.span)
+        except CompileError as e:
+            self.fail(kind, e.message, e.hint)
 
     def lookup(self, name: str) -> Any:
         if name in self.names:
@@ -177,7 +193,7 @@ class _Builder:
             known = self.names.get(name)
             if isinstance(known, Node):
                 self.nodes[name] = known
-            elif name in ("Discard", "Drop", "FlowClassifier") or isinstance(known, type):
+            elif name in ("Discard", "Drop", "FlowClassifier", *CONTEXTS) or isinstance(known, type):
                 return self.instance(tree.children[0], None)
             else:
                 self.nodes[name] = PortNode(name)

@@ -17,8 +17,11 @@ from mcc.lang.where import caller_span, class_span
 C = TypeVar("C")
 F = TypeVar("F", bound=Callable[..., Any])
 
-HANDLERS = ("new_session", "process_packet", "process_batch", "release", "on_timer")
+HANDLERS = ("new_session", "process_packet", "process_batch", "process_data", "release_stream", "release", "on_timer")
 """Handlers by name. A method marked `@on(port=, cls=)` is a process_packet for one input port."""
+
+MAX_HOLD = 1 << 24
+"""The most that max_hold= may be, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ MISSING: Any = object()
 @dataclass(frozen=True)
 class ElemType:
     """What the decorator collected. `others`: what happens on a plain link to a packet outside the class:
-    "pass" (it goes by, to output 0) or "drop". `every`: seconds between calls of on_timer, 0: never."""
+    "pass" (it goes by, to output 0) or "drop". `every`: seconds between calls of on_timer, 0: never. max_hold: bytes
+    of a stream that may be held; on_overflow: what happens beyond, "release" or "close"."""
 
     name: str
     python: type
@@ -61,6 +65,8 @@ class ElemType:
     params: tuple[Param, ...]
     handlers: tuple[Handler, ...]
     span: Span
+    max_hold: int = 65536
+    on_overflow: str = "release"
 
     def handler(self, role: str, port: int = 0) -> Handler | None:
         return next((h for h in self.handlers if h.role == role and h.port == port), None)
@@ -149,7 +155,9 @@ def _check_declaration(t: ElemType) -> None:
     if t.handler("process_packet") and t.handler("process_batch"):
         fail(t.span, f"{t.name} has both process_packet and process_batch", "keep one of them")
     if not t.handlers:
-        fail(t.span, f"{t.name} has no handler", "write process_packet(self, pkt) or process_batch(self, batch)")
+        fail(t.span, f"{t.name} has no handler",
+             "write process_packet(self, pkt), process_batch(self, batch) or process_data(self, stream)")
+    _check_stream(t)
     if t.handler("on_timer") and not t.every:
         fail(t.span, f"{t.name} has on_timer, but no every=", "say how often: @element(every=1.0)")
     if t.handler("new_session") and t.session is None:
@@ -158,6 +166,22 @@ def _check_declaration(t: ElemType) -> None:
         if h.port >= t.ports[0]:
             fail(t.span, f"{t.name}.{h.name} is for input {h.port}, but the element has {t.ports[0]}",
                  f"declare ports=({h.port + 1}, {t.ports[1]})")
+
+
+def _check_stream(t: ElemType) -> None:
+    packets = next((h.name for h in t.handlers if h.role in ("process_packet", "process_batch")), None)
+    if t.handler("process_data") and packets:
+        fail(t.span, f"{t.name} has both process_data and {packets}", "an element sees a stream or packets: make two")
+    if t.handler("process_data") and t.session is None:
+        fail(t.span, f"{t.name} has process_data, but no session=", "a stream is one direction of a session: "
+             "say which, such as session=TCP4")
+    if t.handler("release_stream") and not t.handler("process_data"):
+        fail(t.span, f"{t.name} has release_stream, but no process_data",
+             "release_stream ends a stream; release(self) is called where a session ends")
+    if not isinstance(t.max_hold, int) or not 1 <= t.max_hold <= MAX_HOLD:
+        fail(t.span, f"max_hold={t.max_hold!r} of {t.name} is not a number of bytes from 1 to {MAX_HOLD}")
+    if t.on_overflow not in ("release", "close"):
+        fail(t.span, f"on_overflow={t.on_overflow!r} of {t.name} is neither 'release' nor 'close'")
 
 
 @overload
@@ -169,17 +193,18 @@ def element(c: type[C], /) -> type[C]: ...
 @dataclass_transform(field_specifiers=(), kw_only_default=False)
 def element(*, session: Session | None = None, cls: Cls | None = None, scratch: type | None = None,
             conn: type | None = None, ports: tuple[int, int] = (1, 1), others: str = "pass", every: float = 0,
-            name: str = "") -> Callable[[type[C]], type[C]]: ...
+            max_hold: int = 65536, on_overflow: str = "release", name: str = "") -> Callable[[type[C]], type[C]]: ...
 
 
 def element(c: Any = None, /, *, session: Session | None = None, cls: Cls | None = None, scratch: type | None = None,
             conn: type | None = None, ports: tuple[int, int] = (1, 1), others: str = "pass", every: float = 0,
-            name: str = "") -> Any:
+            max_hold: int = 65536, on_overflow: str = "release", name: str = "") -> Any:
     """Declare an element: which packets it wants, how they group into sessions, how much state it keeps (paper II).
 
     cls: traffic class; session: grouping, each listed field is populate-from-packet; scratch: a @struct kept per
     session and direction; conn: a @struct shared by both directions; ports: numbers of inputs and outputs;
-    others: "pass" or "drop" for packets outside the class on a plain link; every: seconds between on_timer calls.
+    others: "pass" or "drop" for packets outside the class on a plain link; every: seconds between on_timer calls;
+    max_hold: bytes of a stream that may be held (1 to 2^24), on_overflow: what happens beyond, "release" or "close".
     Raises CompileError, with the class's place, for a declaration that cannot be right.
     """
     def wrap(k: type) -> type:
@@ -187,7 +212,7 @@ def element(c: Any = None, /, *, session: Session | None = None, cls: Cls | None
         if not issubclass(k, Element):
             fail(span, f"{k.__name__} must derive from Element", f"class {k.__name__}(Element):")
         t = ElemType(name or k.__name__, k, session, cls, scratch, conn, ports, others, every,
-                     _collect_params(k), _collect_handlers(k), span)
+                     _collect_params(k), _collect_handlers(k), span, max_hold, on_overflow)
         _check_declaration(t)
         k.__mcc_elem__ = t
         k.__init__ = _make_init(t.params)  # type: ignore[method-assign]

@@ -1,7 +1,7 @@
 """The chain as a graph: nodes, ordered links, ports. Built by mcc.lang.chain, read by every later stage.
 
     graph := (graph NAME port* node* edge*)
-    node  := (node ID NAME kind)        kind := in | out | element | drop | classifier
+    node  := (node ID NAME kind)        kind := in | out | element | drop | classifier | context
     edge  := (edge SRC OUT DST INP way class)
 
 A port NAME has an "in" node where packets enter and an "out" node where they leave. `way` tells the two directions
@@ -14,13 +14,15 @@ from dataclasses import dataclass
 
 from mcc.diag import Span
 from mcc.lang.classes import Cls
+from mcc.lang.context import Options
 from mcc.lang.element import Element
 from mcc.lang.session import Session
 
 
 @dataclass(frozen=True)
 class GraphNode:
-    """`port`: index into Graph.ports for "in" and "out". `session`: of a FlowClassifier. `way` of an "in" node."""
+    """`port`: index into Graph.ports for "in" and "out". `session`: of a FlowClassifier. `way` of an "in" node.
+    `protocol`, `role` ("in" or "out"), `options`, `partner` (the other end's node): of a context."""
 
     id: int
     name: str
@@ -31,6 +33,14 @@ class GraphNode:
     way: int = 0
     session: Session | None = None
     builder: int = 0
+    protocol: str = ""
+    role: str = ""
+    options: Options | None = None
+    partner: int = -1
+
+    def opens(self, way: int) -> bool:
+        """Of a context: packets that walk `way` enter it here (a duplex walks back from its "out" end)."""
+        return (self.role == "in") == (way == 0)
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,16 @@ class Graph:
         links = [e for e in self.edges if e.src == entry.id]
         first = self.nodes[links[0].dst] if len(links) == 1 and links[0].cls is None else entry
         return first if first.kind == "classifier" and sum(e.dst == first.id for e in self.edges) == 1 else entry
+
+    def context_of(self, node: int) -> int:
+        """The number that both ends of a context go by: that of its "in" end."""
+        n = self.nodes[node]
+        return n.id if n.role == "in" else n.partner
+
+    @property
+    def contexts(self) -> tuple[GraphNode, ...]:
+        """The "in" ends of all contexts."""
+        return tuple(n for n in self.nodes if n.kind == "context" and n.role == "in")
 
     @property
     def elements(self) -> tuple[GraphNode, ...]:

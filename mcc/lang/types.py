@@ -117,7 +117,7 @@ def _start(m: StructMember) -> Any:
         item = (typing.get_args(m.base) or (u64,))[0]
         length = next((e.n for e in m.extras if isinstance(e, Len)), 0)
         return Array([item(value)] * length)
-    return m.base(value) if isinstance(m.base, type) else value
+    return m.base(value) if isinstance(m.base, type) and not isinstance(value, m.base) else value
 
 
 @dataclass_transform()

@@ -54,6 +54,8 @@ def _may_batch(arc: Arc, leaf: Leaf, codes: Mapping[int, Code]) -> bool:
         plan = plan.outs[0].to
     if not isinstance(plan, End) or plan.kind == "stage" or len({s.node for s in line}) != len(line):
         return False
+    if any(codes[s.node].context for s in line):
+        return False
     if not any(codes[s.node].handler("process_batch", s.inp) for s in line):
         return False
     return all(_is_plain(codes[s.node], s.inp) for s in line)

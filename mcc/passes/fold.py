@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from mcc.ir import func as h
 from mcc.ir.element import Code
-from mcc.ir.lir import effects, ends, is_pure, map_blocks, rebuild, walk
+from mcc.ir.lir import LOOPS, effects, ends, is_pure, map_blocks, rebuild, walk
+from mcc.ir.walkers import matches_hold
 from mcc.passes.loops import first_cases
 from mcc.passes.simplify import Simplifier, same, simplifier
 
@@ -38,14 +40,29 @@ def fold(code: Code, *, claims: bool = False) -> Code:
         if done == code:
             break
         code = done
-    return code
+    return replace(code, handlers=tuple(replace(x, func=_searches(x.func)) for x in code.handlers))
+
+
+def _searches(f: h.Func) -> h.Func:
+    """The loops over matches that are left: numbered anew, and holding only where their bodies still need it."""
+    slots = count()
+
+    def block(body: Block) -> Block:
+        return tuple(statement(s) for s in body)
+
+    def statement(s: h.Stmt) -> h.Stmt:
+        slot = next(slots) if isinstance(s, h.ForMatches) else 0
+        s = map_blocks(s, block)
+        return replace(s, slot=slot, holds=matches_hold(s.body)) if isinstance(s, h.ForMatches) else s
+
+    return replace(f, body=block(f.body))
 
 
 def _func(f: h.Func, s: Simplifier, claims: bool) -> h.Func:
     body = f.body if claims else _without_asserts(f.body)
     f = replace(f, body=_Folder(s, _constants(f, body)).block(body))
     f = replace(f, body=_drop_dead(f.body, s, Counter(n.name for n in walk(f.body) if isinstance(n, h.Local))))
-    named = {n.name for n in walk(f.body) if isinstance(n, (h.Local, h.Let, h.ForRange, h.ForPackets))}
+    named = {n.name for n in walk(f.body) if isinstance(n, (h.Local, h.Let, *LOOPS))}
     return replace(f, locals=tuple((n, t) for n, t in f.locals if n in named))
 
 
@@ -58,7 +75,7 @@ def _constants(f: h.Func, body: Block) -> dict[str, h.Const]:
     times: Counter[str] = Counter(a.name for a in f.args)
     value: dict[str, h.Const] = {}
     for n in walk(body):
-        if isinstance(n, (h.Let, h.ForRange, h.ForPackets)):
+        if isinstance(n, (h.Let, *LOOPS)):
             times[n.name] += 1
         if isinstance(n, h.Let) and isinstance(n.value, h.Const):
             value[n.name] = n.value
@@ -98,7 +115,7 @@ class _Folder:
                 return ()
             case h.Store(place=h.Field() | h.StateRead()) if same(s.place, s.value) and self.simplify.pure(s.place):
                 return ()
-            case h.CounterAdd(amount=h.Const(value=0)):
+            case h.CounterAdd(amount=h.Const(value=0)) | h.StreamSkip(n=h.Const(value=0)):
                 return ()
             case _:
                 return (map_blocks(s, self.block),)
@@ -145,6 +162,8 @@ def _drop_dead(body: Block, s: Simplifier, reads: Counter[str]) -> Block:
             case h.ForRange(name=name, body=()) if not reads[name] and s.pure(st.start, st.stop):
                 pass
             case h.ForPackets(body=()):
+                pass
+            case h.ForBytes(body=(), chunk=chunk) if chunk:
                 pass
             case _:
                 out.append(st)

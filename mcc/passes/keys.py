@@ -65,12 +65,18 @@ def key_layers(fields: Iterable[str]) -> frozenset[str]:
 
 
 def walk_sessions(graph: Graph, arc: Arc) -> tuple[int, ...]:
-    """Session elements of a walk, in walk order, each once."""
+    """Session elements and contexts ("in" ends) of a walk, in walk order, each once."""
     out: list[int] = []
     for s in steps(arc.to):
-        elem = graph.nodes[s.node].elem
-        if s.inp == 0 and elem is not None and elem.__mcc_elem__.session is not None and s.node not in out:
-            out.append(s.node)
+        n = graph.nodes[s.node]
+        if n.kind == "context":
+            node = graph.context_of(n.id)
+        elif s.inp == 0 and n.elem is not None and n.elem.__mcc_elem__.session is not None:
+            node = n.id
+        else:
+            continue
+        if node not in out:
+            out.append(node)
     return tuple(out)
 
 

@@ -10,19 +10,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mcc.ir.element import Code
-from mcc.ir.func import ArrayType, BoolType, IntType, StructType
+from mcc.ir.func import ArrayType, BoolType, IntType, MarkType, StructType
 from mcc.ir.plan import Layout, Leaf, Slot
 
 GROUP_SIZE = 4
+TCP_SIZE = 240
+"""sizeof(struct mcc_tcp), asserted in the printed C."""
 
 
-def size_align(t: IntType | BoolType | ArrayType) -> tuple[int, int]:
+def size_align(t: IntType | BoolType | ArrayType | MarkType) -> tuple[int, int]:
     """Bytes and alignment of a field."""
     if isinstance(t, ArrayType):
         size, align = size_align(t.elem)
         return size * t.length, align
     if isinstance(t, BoolType):
         return 1, 1
+    if isinstance(t, MarkType):
+        return 8, 8
     return t.bits // 8, min(8, t.bits // 8)
 
 
@@ -50,8 +54,13 @@ def field_offsets(t: StructType) -> dict[str, int]:
 def wanted(code: Code, grouped: bool) -> tuple[tuple[str, str, int, int], ...]:
     """(what, area, size, align) that one element asks for."""
     if grouped:
-        return (("group", "dir", GROUP_SIZE, GROUP_SIZE),)
+        stream = (("stream", "dir", code.stream.size, 8),) if code.stream is not None else ()
+        return (*stream, ("group", "dir", GROUP_SIZE, GROUP_SIZE))
     out = []
+    if code.context:
+        return (("context", "conn", TCP_SIZE, 8),) if code.context == "tcp" else ()
+    if code.stream is not None:
+        out.append(("stream", "dir", code.stream.size, 8))
     if code.scratch is not None:
         out.append(("scratch", "dir", *struct_size(code.scratch)))
     if code.conn is not None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mcc.ir import func as h
-from mcc.ir.lir import Define, blocks, breaks_out, walk
+from mcc.ir.lir import LOOPS, Define, blocks, breaks_out, walk
 from mcc.passes import arith
 
 Block = tuple[h.Stmt, ...]
@@ -43,11 +43,22 @@ def _fits(s: h.ForRange) -> bool:
 
 
 def _assigned(body: Block, name: str) -> bool:
-    return any(isinstance(n, (h.Let, Define, h.ForRange, h.ForPackets)) and n.name == name for n in walk(body))
+    return any(isinstance(n, (h.Let, Define, *LOOPS)) and n.name == name for n in walk(body))
 
 
 def _mentions(body: Block, name: str) -> int:
     return sum(1 for n in walk(body) if isinstance(n, (h.Local, h.Let, h.ForPackets)) and n.name == name)
+
+
+def simple_bytes(f: h.Func) -> set[str]:
+    """Names of variables of loops over bytes that live in their loops' bodies alone: nothing outside them reads or
+    assigns them, and no loop inside has the same variable."""
+    loops = [n for n in walk(f.body) if isinstance(n, h.ForBytes)]
+    names = {s.name for s in loops} - {a.name for a in f.args}
+    hard = {n.name for s in loops for n in walk(s.body) if isinstance(n, LOOPS) and n.name == s.name}
+    hard |= {n.name for n in walk(f.body) if isinstance(n, h.ForRange)}
+    return {name for name in names - hard
+            if _mentions(f.body, name) == sum(_mentions(s.body, name) for s in loops if s.name == name)}
 
 
 def counting(s: h.ForRange, simple: bool, read: bool, keep: Keep, temp: Temp, simplify: Simplify) -> Block:

@@ -7,7 +7,8 @@
  => (declare chosen) (if c ((check (local i) 16) (let chosen (table T (local i)))) ((let chosen (const 0)))) ..
 
 Operands are evaluated left to right: when a later one changes something, what an earlier one has read is kept in
-a temporary. Loops and switches: mcc.passes.loops; where locals are declared: mcc.passes.scopes.
+a temporary. Loops and switches: mcc.passes.loops; where locals are declared: mcc.passes.scopes; session fields that
+live in locals during a loop over bytes: mcc.passes.cached.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from typing import Any
 
 from mcc.ir import func as h
 from mcc.ir.element import Code
-from mcc.ir.lir import ROOTS, Check, Declare, Define, Fault, children, effects, ends, rebuild, walk
+from mcc.ir.lir import ROOTS, Check, CheckBelow, Declare, Define, Fault, children, effects, ends, rebuild, walk
 from mcc.passes import loops
+from mcc.passes.cached import cached
 from mcc.passes.scopes import scopes
 from mcc.passes.simplify import Simplifier, const, simplifier
 
@@ -44,7 +46,8 @@ def _func(f: h.Func, simplify: Simplifier) -> h.Func:
 class _Lower:
     def __init__(self, f: h.Func, simplify: Simplifier) -> None:
         self.func, self.simplify, self.known = f, simplify, simplify.known
-        self.simple = loops.simple_loops(f)
+        self.simple = loops.simple_loops(f) | loops.simple_bytes(f)
+        self.in_bytes = False
         self.read = {n.name for n in walk(f.body) if isinstance(n, h.Local)}
         self.temps: list[tuple[str, h.Type]] = []
         self.names = {a.name for a in f.args} | {n for n, _ in f.locals}
@@ -86,6 +89,10 @@ class _Lower:
                 return self.simplify(self.select(e, out))
             case h.TableLoad() | h.Field():
                 return self.load(e, out)
+            case h.StreamAt() | h.ChunkAt():
+                return self.byte(e, out)
+            case h.StreamEdit():
+                return self.edit(e, out)
             case _:
                 return self.simplify(self.with_operands(e, out))
 
@@ -106,7 +113,35 @@ class _Lower:
         return done
 
     def writes(self, body: Block) -> bool:
-        return any(isinstance(n, h.InlineCall) and self.known[n.name].writes for n in walk(body))
+        """Something in it changes what an expression may read."""
+        return any(isinstance(n, h.StreamEdit) or (isinstance(n, h.InlineCall) and self.known[n.name].writes)
+                   for n in walk(body))
+
+    def byte(self, e: h.StreamAt | h.ChunkAt, out: list[h.Stmt]) -> h.Expr:
+        """A byte ahead of the cursor or of a chunk; an index that is not proved is checked here."""
+        i = self.expr(e.index, out)
+        if not e.checked:
+            return replace(e, index=i)
+        if not isinstance(i, (h.Const, h.Local)):
+            i = self.keep("byte_index", i, out)
+        bound: h.Expr = h.ChunkLen(h.U32, 0, h.U32.max, e.span, e.chunk) if isinstance(e, h.ChunkAt) \
+            else h.StreamAttr(h.U64, 0, h.U64.max, e.span, "available")
+        out.append(CheckBelow(self.here, i, bound))
+        return replace(e, index=i, checked=False)
+
+    def edit(self, e: h.StreamEdit, out: list[h.Stmt]) -> h.Expr:
+        """The edit becomes a statement; its value, the mark behind it, is its operand b."""
+        if e.a == e.b:
+            a = b = self.mark(e.a, out)
+        else:
+            a, b = (self.mark(x, out) for x in (e.a, e.b))
+        out.append(h.Eval(self.here, replace(e, a=a, b=b)))
+        return b
+
+    def mark(self, e: h.Expr, out: list[h.Stmt]) -> h.Expr:
+        """A mark that an edit or a move of the cursor does not change."""
+        e = self.expr(e, out)
+        return e if isinstance(e, (h.Const, h.Local, h.MatchAttr)) else self.keep("mark", e, out)
 
     def load(self, e: h.TableLoad | h.Field, out: list[h.Stmt]) -> h.Expr:
         """A table or array item; every index that is not proved is checked here."""
@@ -217,7 +252,7 @@ class _Lower:
                 value = self.plain(e, out)
                 out.append(replace(s, value=value))
             case h.If():
-                cond = self.expr(s.cond, out)
+                cond = self.condition(s.cond, out)
                 out.append(replace(s, cond=cond, then=self.block(s.then), orelse=self.block(s.orelse)))
             case h.Assert():
                 cond = self.expr(s.cond, out)
@@ -234,10 +269,35 @@ class _Lower:
                 self.here = s.span
                 out += loops.counting(s, s.name in self.simple, s.name in self.read, self.keep, self.temp,
                                       self.simplify)
-            case h.ForPackets():
+            case h.ForPackets() | h.ForChunks() | h.ForMatches():
                 out.append(replace(s, body=self.block(s.body)))
+            case h.ForBytes():
+                out.append(self.for_bytes(s))
             case _:
                 out.append(self.with_operands(s, out))
+
+    def condition(self, e: h.Expr, out: list[h.Stmt]) -> h.Expr:
+        """The condition of an if: a need, or not a need, may stand there itself."""
+        match e:
+            case h.StreamNeed():
+                return self.root(e, out)
+            case h.Not(a=h.StreamNeed() as a):
+                return replace(e, a=self.root(a, out))
+            case _:
+                return self.expr(e, out)
+
+    def for_bytes(self, s: h.ForBytes) -> h.Stmt:
+        """The loop with a variable of its own; the outermost one with session fields in locals."""
+        outer, self.in_bytes = self.in_bytes, True
+        body = self.block(s.body)
+        self.in_bytes = outer
+        if s.name not in self.simple:
+            byte = self.temp(f"{s.name}_byte", h.U8)
+            value = h.Local(h.U8, 0, 255, s.span, byte)
+            body = (h.Let(s.span, s.name, value), *body) if s.name in self.read else body
+            s = replace(s, name=byte)
+        s = replace(s, body=body)
+        return s if outer else cached(s, self.temp)
 
     def plain(self, e: h.Expr, out: list[h.Stmt]) -> h.Expr:
         """As `root`, but a call that may fault is kept in a local, where the fault path has a place."""
@@ -282,6 +342,14 @@ def _word(e: h.Expr) -> str:
             return _word(a)
         case h.Park():
             return "verdict"
+        case h.StreamNeed():
+            return "enough"
+        case h.StreamAt() | h.ChunkAt():
+            return "byte"
+        case h.StreamMark():
+            return "mark"
+        case h.StreamAttr(name=name) | h.ChunkDigest(kind=name):
+            return f"{name}_was"
         case _:
             return "value"
 

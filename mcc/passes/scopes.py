@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mcc.ir import func as h
-from mcc.ir.lir import Declare, Define, children, map_blocks, walk
+from mcc.ir.lir import LOOPS, Cached, Declare, Define, children, map_blocks, walk
 
 Block = tuple[h.Stmt, ...]
 
@@ -22,7 +22,8 @@ def scopes(f: h.Func) -> h.Func:
     """Turn one Let of each local into a Define, or put a Declare before its first use; drop locals that are gone."""
     nodes = list(walk(f.body))
     here = {n.name for n in nodes if isinstance(n, (h.Let, h.Local))}
-    placed = {n.name for n in nodes if isinstance(n, (Define, Declare, h.ForRange, h.ForPackets))}
+    placed = {n.name for n in nodes if isinstance(n, (Define, Declare, *LOOPS))}
+    placed |= {name for n in nodes if isinstance(n, Cached) for name in n.names}
     pending = here - placed - {a.name for a in f.args}
     named = here | placed
     return replace(f, body=_block(f.body, pending), locals=tuple(x for x in f.locals if x[0] in named))

@@ -53,6 +53,8 @@ class Simplifier:
                 return _not(e)
             case h.Select(cond=h.Const(value=v)):
                 return e.a if v else e.b
+            case h.StreamNeed(n=h.Const(value=0)):
+                return const(e, 1)
             case h.TableLen() if e.table in self.tables:
                 return const(e, self.tables[e.table].rows)
             case h.TableLoad() if e.table in self.tables:

@@ -18,6 +18,7 @@ from mcc.ir.graph import Graph
 from mcc.ir.plan import Arc, Emit, End, KeyKind, Leaf, Plans, Stage, Step, steps
 from mcc.ir.walkers import expressions, statements
 from mcc.lang.algebra import Cls, has
+from mcc.lang.context import context_class, context_session
 from mcc.lang.session import Session
 from mcc.lang.tested import is_hash_first
 from mcc.passes.fdd import Manager
@@ -109,6 +110,13 @@ class _Planner:
         return out + ([start.session] if start.session is not None and steps(arc.to) else [])
 
     def session_of(self, node: int) -> Session:
+        if self.graph.nodes[node].kind == "context":
+            options = self.graph.nodes[node].options
+            session = context_session(self.graph.nodes[node].protocol)
+            if options is None or not options.timeout:
+                return session
+            return Session(*session.fields, where=session.where, bidirectional=session.bidirectional,
+                           timeout=options.timeout, name=session.name)
         elem = self.graph.nodes[node].elem
         assert elem is not None and elem.__mcc_elem__.session is not None
         return elem.__mcc_elem__.session
@@ -127,7 +135,7 @@ class _Planner:
         out = set()
         known: dict[tuple[str, ...], bool] = {}
         for arc in arcs:
-            nodes = walk_sessions(self.graph, arc)
+            nodes = tuple(n for n in walk_sessions(self.graph, arc) if self.graph.nodes[n].kind == "element")
             for family in ("ip", "ip6", "") if nodes else ():
                 key = union(self.sessions(arc, start), family)
                 first = known.get(key)
@@ -194,6 +202,10 @@ class _Planner:
         while todo:
             at = todo.pop()
             elem = g.nodes[at[0]].elem
+            if at not in seen and g.nodes[at[0]].kind == "context":
+                seen.add(at)
+                out.append(context_class(g.nodes[at[0]].protocol))
+                links(at[0], 0, at[2])
             if at in seen or elem is None:
                 continue
             seen.add(at)

@@ -19,6 +19,7 @@ from mcc.ir.graph import Graph, GraphEdge, GraphNode
 from mcc.ir.plan import Arc, End, Step
 from mcc.lang.algebra import ANY, Cls, has
 from mcc.lang.chain import declared_class
+from mcc.lang.context import context_class
 from mcc.passes.fdd import NO_RULE, Manager
 
 _LAYER_OF_FIELD = {"net": ("ip", "ip6"), "l4": ("tcp", "udp")}
@@ -96,10 +97,13 @@ class Walker:
             return m.leaf(Arc(0, End("drop", reason="drop")))
         if n.kind == "classifier":
             return m.leaf(Arc(0, End("stage", self.stage_of[node, way])))
+        if n.kind == "context":
+            return self.context(n, way)
         assert n.elem is not None
         t = n.elem.__mcc_elem__
         through = self.output(node, 0, way)
-        if not any(h.role in ("process_packet", "process_batch") and h.port == inp for h in t.handlers) \
+        handles = ("process_packet", "process_batch", "process_data")
+        if not any(h.role in handles and h.port == inp for h in t.handlers) \
                 and (inp != 0 or t.session is None):
             return m.map_leaves(through, lambda arc: arc)
         outs = [through, *(self.output(node, k, way) for k in range(1, t.ports[1]))]
@@ -107,6 +111,14 @@ class Walker:
         cls = element_class(n, self.codes[node], inp)
         outside = through if t.others == "pass" else m.leaf(Arc(0, End("drop", reason=f"others:{n.name}")))
         return m.ite(m.from_class(cls), inside, outside)
+
+    def context(self, n: GraphNode, way: int) -> Fdd:
+        """A context takes its protocol's packets through all that stands in it; others go by the whole of it."""
+        m = self.manager
+        step = m.map_leaves(self.output(n.id, 0, way), lambda arc: Arc(0, Step(n.id, 0, way, (arc,))))
+        if not n.opens(way):
+            return step
+        return m.ite(m.from_class(context_class(n.protocol)), step, self.output(n.partner, 0, way))
 
     def check_links(self, links: tuple[GraphEdge, ...], unsure: set[int]) -> None:
         """Warn of a link that can take no packet, naming the earlier link that takes them all. Only links in `unsure`

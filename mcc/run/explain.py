@@ -37,7 +37,7 @@ def explain(compiled: Compiled) -> dict[str, Any]:
         "flow_control_block": {"head": HEAD_BYTES, "a_direction": plans.layout.dir_size,
                                "a_connection": plans.layout.conn_size, "places": _places(compiled),
                                "bars": list(_bars(compiled))},
-        "elements": [_element(compiled, n) for n in compiled.codes],
+        "elements": [_element(compiled, n) for n, c in compiled.codes.items() if not c.context],
         "batches": _batches(compiled),
         "buffers": _buffers(compiled),
         "checksums": _checksums(compiled),

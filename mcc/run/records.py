@@ -6,7 +6,7 @@ import ipaddress
 import struct
 from typing import Any
 
-from mcc.ir.func import ArrayType, BoolType, IntType, StructType
+from mcc.ir.func import ArrayType, BoolType, IntType, MarkType, StructType
 from mcc.ir.plan import KeyKind, Leaf
 from mcc.passes.layout import field_offsets, size_align
 from mcc.passes.rules import leaf_text
@@ -15,7 +15,7 @@ ENDS = ("fin", "rst", "timeout", "closed", "evicted", "replaced", "end")
 """Order of enum mcc_end."""
 
 _SESSION = struct.Struct("<IHHIIQQQ")
-_ALERT = struct.Struct("<IIIIQQ12I")
+_ALERT = struct.Struct("<IIIIQQQ12I")
 _SHORT = {"ip.src": "src", "ip.dst": "dst", "ip6.src": "src", "ip6.dst": "dst", "l4.sport": "sport",
           "l4.dport": "dport", "vlan.vid": "vlan", "eth.src": "eth_src", "eth.dst": "eth_dst", "in.port": "port"}
 _PROTO = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmp6"}
@@ -135,7 +135,7 @@ class Records:
     def alerts(self, core: Any) -> list[dict[str, Any]]:
         data, at, out = self._take(core.alerts), 0, []
         while at < len(data):
-            size, node, number, flow, time, text, *key = _ALERT.unpack_from(data, at)
+            size, node, number, flow, time, offset, text, *key = _ALERT.unpack_from(data, at)
             at += size
             words = self.ffi.string(self.ffi.cast("const char *", text)).decode(errors="replace")
             elements = self.compiled.graph.elements
@@ -145,6 +145,8 @@ class Records:
                 item["key"] = self.key(kind, struct.pack("<12I", *key))
                 if any(leaf.kind == kind.id and leaf.bidirectional for leaf in self.compiled.plans.leaves):
                     item["direction"] = "to_client" if (flow - 1) & 1 else "to_server"
+            if offset != (1 << 64) - 1:
+                item["offset"] = offset
             out.append(item)
         return out
 
@@ -155,10 +157,12 @@ def struct_values(t: StructType, raw: bytes, base: int) -> dict[str, Any]:
     return {f.name: _value(f.type, raw, base + at[f.name]) for f in t.fields}
 
 
-def _value(t: IntType | BoolType | ArrayType, raw: bytes, at: int) -> Any:
+def _value(t: IntType | BoolType | ArrayType | MarkType, raw: bytes, at: int) -> Any:
     if isinstance(t, ArrayType):
         size, _ = size_align(t.elem)
         return [_value(t.elem, raw, at + i * size) for i in range(t.length)]
     if isinstance(t, BoolType):
         return bool(raw[at])
+    if isinstance(t, MarkType):
+        return int.from_bytes(raw[at:at + 8], "little")
     return int.from_bytes(raw[at:at + t.bits // 8], "little", signed=t.signed)

@@ -14,6 +14,9 @@ from mcc.run.records import ENDS
 
 Pair = tuple[int, int]
 
+OUT_OF_CONTEXT = -2
+"""`arm` of the sites that count what leaves a context."""
+
 
 def collect(box: Any) -> dict[str, Any]:
     """Everything but what only a run knows (seconds)."""
@@ -29,10 +32,19 @@ def collect(box: Any) -> dict[str, Any]:
         "sessions": {"created": core.created, "active": core.active, "peak": core.peak,
                      "ended": {name: core.ended[i] for i, name in enumerate(ENDS)},
                      "memory_bytes": _memory(box)},
-        "contexts": {},
+        "contexts": _contexts(box),
         "drops": drops,
         "made": core.made, "sent": sent, "held": core.held,
     }
+
+
+def _contexts(box: Any) -> dict[str, dict[str, int]]:
+    """What contexts counted, by protocol; those that a chain has."""
+    counts = box.lib.mcc_box_contexts(box.box)
+    if counts == box.ffi.NULL:
+        return {}
+    values = {name: int(getattr(counts, name)) for name, _ in box.ffi.typeof("struct mcc_tcp_counts").fields}
+    return {p: values for p in sorted({n.protocol for n in box.compiled.graph.contexts})}
 
 
 def _port(p: Any) -> dict[str, int]:
@@ -87,6 +99,10 @@ def _add(arc: Arc, path: tuple[int, ...], walk: int, count: Pair, lookup: dict[A
          seen: dict[int, Pair]) -> None:
     plan = arc.to
     if isinstance(plan, End):
+        return
+    if plan.node not in seen:  # an end of a context: behind the second one goes on what came out of it
+        behind = (*path, 0)
+        _add(plan.outs[0], behind, walk, lookup.get((walk, behind, OUT_OF_CONTEXT), count), lookup, seen)
         return
     was = seen[plan.node]
     seen[plan.node] = (was[0] + count[0], was[1] + count[1])

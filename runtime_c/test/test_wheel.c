@@ -5,6 +5,7 @@
 
 enum { IDS = 300 };
 
+static struct mcc_timer timers[IDS + 1];
 static uint64_t deadline[IDS + 1]; /* 0: not armed; else 1 + tick */
 
 static uint64_t earliest(void)
@@ -48,7 +49,8 @@ static void run(uint64_t seed, unsigned bits, uint32_t start)
     struct mcc_wheel w;
     uint32_t clock = start;
     memset(deadline, 0, sizeof deadline);
-    CHECK(mcc_wheel_init(&w, IDS, start) == 0);
+    memset(timers, 0, sizeof timers);
+    CHECK(mcc_wheel_init(&w, timers, sizeof *timers, IDS, start) == 0);
     for (int step = 0; step < 6000; step++) {
         uint32_t id = 1 + test_below(&seed, IDS), what = test_below(&seed, 10);
         if (what < 5) {
@@ -88,7 +90,6 @@ static void run(uint64_t seed, unsigned bits, uint32_t start)
     }
     check_advance(&w, UINT32_MAX, 7);
     CHECK_EQUAL(w.armed, 0);
-    mcc_wheel_free(&w);
 }
 
 /* Jumps over the whole range cost a step for each timer and level, not one for each tick. */
@@ -96,7 +97,8 @@ static void test_jumps(void)
 {
     struct mcc_wheel w;
     uint32_t ids[4];
-    CHECK(mcc_wheel_init(&w, 10, 0) == 0);
+    memset(timers, 0, sizeof timers);
+    CHECK(mcc_wheel_init(&w, timers, sizeof *timers, 10, 0) == 0);
     for (int round = 0; round < 1000; round++) {
         w.now = 0;
         mcc_wheel_arm(&w, 1, 4000000000u);
@@ -109,8 +111,8 @@ static void test_jumps(void)
     CHECK_EQUAL(mcc_wheel_deadline(&w, 2), UINT32_MAX);
     CHECK_EQUAL(mcc_wheel_advance(&w, UINT32_MAX, ids, 4), 1);
     CHECK_EQUAL(ids[0], 2);
-    mcc_wheel_free(&w);
-    CHECK(mcc_wheel_init(&w, 0, 0) == -EINVAL);
+    CHECK(mcc_wheel_init(&w, timers, sizeof *timers, 0, 0) == -EINVAL);
+    CHECK(mcc_wheel_init(&w, timers, 15, 10, 0) == -EINVAL);
 }
 
 int main(void)

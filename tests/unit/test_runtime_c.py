@@ -16,8 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 RUNTIME = ROOT / "runtime_c"
 STRICT = ["-std=gnu11", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Wmissing-prototypes", "-Werror", "-g"]
 SANITIZE = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-TESTS = ["parse", "table", "wheel", "checksum", "map", "unity"]
-HEADERS = ["mem", "parse", "hash", "table", "pool", "list", "wheel", "checksum", "map", "ports", "buffers", "made"]
+TESTS = ["parse", "table", "wheel", "checksum", "digest", "map", "unity"]
+HEADERS = ["mem", "parse", "hash", "table", "pool", "list", "wheel", "checksum", "digest", "map", "ports", "buffers",
+           "made"]
 
 
 def compile_c(compiler: str, source: Path, out: Path, *flags: str) -> None:

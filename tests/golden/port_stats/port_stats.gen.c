@@ -149,6 +149,7 @@ struct box_session {
 static inline void box_log_session(struct mcc_box *box, uint16_t kind, uint16_t leaf, const struct mcc_flow_cold *cold,
                                    const void *flow, uint32_t size, enum mcc_end reason)
 {
+#ifdef MCC_SESSIONS
     uint32_t padded = (size + 7) & ~7u;
     uint8_t *at = mcc_log_take(&box->core.sessions, sizeof(struct box_session) + padded);
     if (!at)
@@ -156,6 +157,9 @@ static inline void box_log_session(struct mcc_box *box, uint16_t kind, uint16_t 
     struct box_session s = {padded, kind, leaf, reason, cold->answered, cold->first, cold->last, cold->sequence};
     memcpy(at, &s, sizeof s);
     memcpy(at + sizeof s, flow, size);
+#else
+    (void)box, (void)kind, (void)leaf, (void)cold, (void)flow, (void)size, (void)reason;
+#endif
 }
 
 /* ---------------------------------------------------------------- flows by l4.dport, proto */
@@ -182,7 +186,8 @@ struct flow0 {
 
 static inline struct flow0 *flow0_at(const struct mcc_box *box, uint32_t id)
 {
-    return mcc_pool_at(&box->flow0.pool, id >> 1);
+    enum { STRIDE = (sizeof(struct flow0) + MCC_LINE - 1) / MCC_LINE * MCC_LINE }; /* as mcc_pool.c has it */
+    return (struct flow0 *)(void *)(box->flow0.pool.base + (size_t)(id >> 1) * STRIDE);
 }
 
 static inline struct flow0_key flow0_key(const struct mcc_packet *p, uint32_t walk)
@@ -287,20 +292,9 @@ static void leaf1_walk_batch(struct mcc_box *box, struct flow0 *flow, uint32_t i
 }
 
 static const int16_t leaf_kind[LEAVES] = { -1, 0, -1 };
-static const uint16_t leaf_walk[LEAVES] = { 0, 1, 0 };
+static const __attribute__((unused)) uint16_t leaf_walk[LEAVES] = { 0, 1, 0 };
 
 /* ---------------------------------------------------------------- flows by l4.dport, proto: from first packet to last */
-
-static void flow0_unkey(struct mcc_box *box, uint32_t id)
-{
-    struct mcc_flows *flows = &box->flow0;
-    struct mcc_flow_cold *cold = &flows->cold[id >> 1];
-    uint8_t bit = (uint8_t)(1u << (id & 1));
-    if (cold->keyed & bit)
-        mcc_table_erase(&flows->table, cold->hash[id & 1], id);
-    cold->keyed = (uint8_t)(cold->keyed & ~bit);
-    flow0_at(box, id)->dir[id & 1].fcb.h.walk = 0;
-}
 
 /* Ends a flow: release of its elements, its record, its place in table, lists and pool. */
 static void flow0_end(struct mcc_box *box, uint32_t index, enum mcc_end reason)
@@ -319,32 +313,34 @@ static void flow0_end(struct mcc_box *box, uint32_t index, enum mcc_end reason)
     }
     box->talking = talking;
     box_log_session(box, 0, leaf, cold, flow, sizeof *flow, reason);
-    flow0_unkey(box, 2 * index);
+    if (cold->keyed & 1)
+        mcc_table_erase(&flows->table, cold->hash[0], 2 * index);
+    flow->dir[0].fcb.h.walk = 0;
     mcc_wheel_cancel(&flows->wheel, index);
-    mcc_list_remove(cold->answered ? &flows->settled : &flows->embryonic, flows->links, index);
+    mcc_flow_remove(flows, cold->answered ? &flows->settled : &flows->embryonic, index);
     mcc_pool_give(&flows->pool, index);
     box->core.active--;
     box->core.ended[reason]++;
 }
 
-/* Puts direction `id` into the table under its key; an older flow that has it ends first. */
-static bool flow0_enter(struct mcc_box *box, uint32_t id, uint16_t walk)
+/* Puts direction `id` into the table under its key, of this hash, which no flow has. False: no room. */
+static inline bool flow0_put(struct mcc_box *box, uint32_t id, uint64_t hash, uint16_t walk)
 {
     struct mcc_flows *flows = &box->flow0;
-    struct flow0 *flow = flow0_at(box, id);
-    uint64_t hash = flow0_hash(box, &flow->dir[id & 1].key);
-    if (mcc_table_insert(&flows->table, hash, id) != 0)
+    struct mcc_flow_cold *cold = &flows->cold[id >> 1];
+    if (__builtin_expect(mcc_table_insert(&flows->table, hash, id) != 0, 0))
         return false;
-    flows->cold[id >> 1].hash[id & 1] = hash;
-    flows->cold[id >> 1].keyed |= (uint8_t)(1u << (id & 1));
-    flow->dir[id & 1].fcb.h.walk = walk;
+    cold->hash[id & 1] = hash;
+    cold->keyed |= (uint8_t)(1u << (id & 1));
+    flow0_at(box, id)->dir[id & 1].fcb.h.walk = walk;
     return true;
 }
 
-/* The flow that the first packet makes: its id, or 0 and the packet is gone. */
-static __attribute__((noinline)) uint32_t flow0_create(struct mcc_box *box, const struct flow0_key *key, uint32_t leaf, struct mcc_packet *p)
+/* The flow that the first packet makes, whose key, of this hash, was just not found: its id, or 0 and the packet is gone. */
+static __attribute__((noinline)) uint32_t flow0_create(struct mcc_box *box, const struct flow0_key *key, uint64_t hash, uint32_t leaf, struct mcc_packet *p)
 {
     struct mcc_flows *flows = &box->flow0;
+    uint32_t inserts = flows->table.inserts;
     if (box->core.active >= box->core.max_sessions && !box_evict(box)) {
         mcc_core_drop(&box->core, p, MCC_DROP_NO_SESSION);
         return 0;
@@ -357,8 +353,7 @@ static __attribute__((noinline)) uint32_t flow0_create(struct mcc_box *box, cons
     struct flow0 *flow = flow0_at(box, id);
     struct mcc_flow_cold *cold = &flows->cold[index];
     uint32_t tick = box->core.tick;
-    *cold = (struct mcc_flow_cold){.sequence = box->core.sequence, .first = p->at, .last = p->at,
-                                   .reason = MCC_END_TIMEOUT};
+    mcc_flow_begin(cold, box->core.sequence, p->at);
     flow->dir[0].key = *key;
     flow->dir[0].fcb.h = (struct mcc_fcb){.last = tick, .walk = (uint16_t)(1 + 2 * leaf)};
     int verdict = MCC_DROP;
@@ -374,12 +369,13 @@ static __attribute__((noinline)) uint32_t flow0_create(struct mcc_box *box, cons
         mcc_pool_give(&flows->pool, index);
         return 0;
     }
-    mcc_list_push(&flows->embryonic, flows->links, index);
+    mcc_flow_push(flows, &flows->embryonic, index);
     box->core.sequence++;
     box->core.created++;
     if (++box->core.active > box->core.peak)
         box->core.peak = box->core.active;
-    bool fits = flow0_enter(box, id, (uint16_t)(1 + 2 * leaf));
+    (void)inserts;
+    bool fits = flow0_put(box, id, hash, (uint16_t)(1 + 2 * leaf));
     if (!fits) {
         flow0_end(box, index, MCC_END_EVICTED);
         mcc_core_drop(&box->core, p, MCC_DROP_NO_SESSION);
@@ -434,6 +430,7 @@ static void flow0_due(struct mcc_box *box, uint32_t index)
 }
 
 
+
 /* ---------------------------------------------------------------- stage 0: ports */
 
 static unsigned stage0_lan(const struct mcc_packet *p)
@@ -456,6 +453,7 @@ struct stage0_look {
     int kind;      /* of key, -1: no session, -2: wrong checksum */
     uint32_t id; /* a flow that may be its own */
     bool is_new; /* the packet made its flow */
+    bool again;  /* its leaf has another kind of key: to be looked up there */
     uint64_t hash;
     union {
         struct flow0_key flow0;
@@ -490,9 +488,10 @@ static inline void stage0_look(struct mcc_box *box, struct mcc_packet *p, struct
 }
 
 /* Second look: the table's answer, unverified; its flow is fetched meanwhile. */
-static inline void stage0_fetch(struct mcc_box *box, struct stage0_look *look)
+static inline void stage0_fetch(struct mcc_box *box, const struct mcc_packet *p, struct stage0_look *look)
 {
     struct mcc_table_cursor cursor;
+    (void)p;
     look->id = 0;
     switch (look->kind) {
     case 0:
@@ -523,23 +522,22 @@ static void stage0_plain(struct mcc_box *box, struct mcc_packet *p, unsigned lea
     }
 }
 
-static void stage0_flow0(struct mcc_box *box, struct mcc_packet *p, struct stage0_look *look);
-
-/* The packet's turn, now that its leaf is known and is not of the kind that was looked up. */
+/* The packet's leaf is known now and is not of the kind that was looked up: it walks, or is to be looked up again. */
 static __attribute__((noinline)) void stage0_by_leaf(struct mcc_box *box, struct mcc_packet *p, struct stage0_look *look)
 {
     switch (leaf_kind[look->leaf]) {
     case 0:
         stage0_key0(box, p, look);
         look->id = 0;
-        stage0_flow0(box, p, look);
+        look->again = true;
         break;
     default:
         stage0_plain(box, p, look->leaf);
     }
 }
 
-/* Not where it was looked for: another place of the table, a new flow, or another leaf. 0: the packet has had its turn. */
+/* Not where it was looked for: another place of the table, a new flow, or another leaf. 0: the packet has had its turn,
+ * or is to be looked up again. */
 static __attribute__((noinline)) uint32_t stage0_miss0(struct mcc_box *box, struct mcc_packet *p, struct stage0_look *look)
 {
     const struct flow0_key *key = &look->key.flow0;
@@ -552,16 +550,16 @@ static __attribute__((noinline)) uint32_t stage0_miss0(struct mcc_box *box, stru
             return 0;
         }
         box->talking = 0; /* the flow of the packet before may be evicted */
-        id = flow0_create(box, key, look->leaf, p);
+        id = flow0_create(box, key, look->hash, look->leaf, p);
         look->is_new = id != 0;
     }
     return id;
 }
 
-static void stage0_flow0(struct mcc_box *box, struct mcc_packet *p, struct stage0_look *look)
+static inline void stage0_flow0(struct mcc_box *box, struct mcc_packet *p, struct stage0_look *look)
 {
     uint32_t id = look->id;
-    look->is_new = false;
+    look->is_new = look->again = false;
     if (__builtin_expect(id == 0 || !flow0_is(box, id, &look->key.flow0), 0)) {
         id = stage0_miss0(box, p, look);
         if (id == 0)
@@ -573,9 +571,12 @@ static void stage0_flow0(struct mcc_box *box, struct mcc_packet *p, struct stage
 /* The packet's turn. */
 static inline void stage0_go(struct mcc_box *box, struct mcc_packet *p, struct stage0_look *look)
 {
+again:
     switch (look->kind) {
     case 0:
         stage0_flow0(box, p, look);
+        if (__builtin_expect(look->again, 0))
+            goto again;
         break;
     case -2:
         mcc_core_drop(&box->core, p, MCC_DROP_CHECKSUM);
@@ -617,6 +618,7 @@ static void mcc_flow_set_timeout(struct mcc_box *box, struct mcc_flow flow, uint
 struct box_alert {
     uint32_t size, node, id, flow; /* flow: 1 + kind and id; 0: none */
     uint64_t at;
+    uint64_t offset; /* of the stream, what was read; UINT64_MAX: no stream */
     const char *text;
     uint32_t key[12];
 };
@@ -628,7 +630,7 @@ static void mcc_box_alert(struct mcc_box *box, uint32_t node, uint32_t id, const
     uint8_t *at = mcc_log_take(&box->core.alerts, sizeof(struct box_alert));
     if (!at)
         return;
-    struct box_alert a = {sizeof a, node, id, box->talking, box->core.now, text, {0}};
+    struct box_alert a = {sizeof a, node, id, box->talking, box->core.now, UINT64_MAX, text, {0}};
     uint32_t flow = box->talking - 1;
     switch (box->talking ? flow >> MCC_KIND_SHIFT : UINT32_MAX) {
     case 0:
@@ -718,10 +720,33 @@ static bool box_evict(struct mcc_box *box)
 
 /* ---------------------------------------------------------------- time */
 
+enum { ENDING_AHEAD = 8 };
+
+/* Fetches what the end of a flow needs, a few flows ahead. */
+static inline void box_fetch_ending(struct mcc_box *box, const struct box_ending *e)
+{
+    (void)box;
+    switch (e->kind) {
+    case 0:
+        mcc_flow_fetch(&box->flow0, e->index);
+        break;
+    }
+}
+
 static int box_older(const void *a, const void *b)
 {
     uint64_t x = ((const struct box_ending *)a)->sequence, y = ((const struct box_ending *)b)->sequence;
     return x < y ? -1 : x > y;
+}
+
+/* The flow created first comes first; mostly they do already. */
+static void box_sort_ending(struct mcc_box *box, uint32_t n)
+{
+    for (uint32_t i = 1; i < n; i++)
+        if (box->ending[i].sequence < box->ending[i - 1].sequence) {
+            qsort(box->ending, n, sizeof *box->ending, box_older);
+            return;
+        }
 }
 
 /* Flows whose timers came up, the one created first at the head. */
@@ -732,9 +757,10 @@ static void box_flow_timers(struct mcc_box *box)
     came = mcc_wheel_advance(&box->flow0.wheel, box->core.tick, box->came, box->core.max_sessions);
     for (uint32_t i = 0; i < came; i++)
         box->ending[n++] = (struct box_ending){box->flow0.cold[box->came[i]].sequence, 0, box->came[i]};
-    if (n > 1)
-        qsort(box->ending, n, sizeof *box->ending, box_older);
+    box_sort_ending(box, n);
     for (uint32_t i = 0; i < n; i++) {
+        if (i + ENDING_AHEAD < n)
+            box_fetch_ending(box, &box->ending[i + ENDING_AHEAD]);
         switch (box->ending[i].kind) {
         case 0:
             flow0_due(box, box->ending[i].index);
@@ -749,14 +775,15 @@ static void box_end_all(struct mcc_box *box)
     uint32_t n = 0;
     {
         struct mcc_flows *flows = &box->flow0;
-        for (uint32_t i = flows->embryonic.head; i; i = flows->links[i].next)
+        for (uint32_t i = flows->embryonic.head; i; i = flows->cold[i].links.next)
             box->ending[n++] = (struct box_ending){flows->cold[i].sequence, 0, i};
-        for (uint32_t i = flows->settled.head; i; i = flows->links[i].next)
+        for (uint32_t i = flows->settled.head; i; i = flows->cold[i].links.next)
             box->ending[n++] = (struct box_ending){flows->cold[i].sequence, 0, i};
     }
-    if (n > 1)
-        qsort(box->ending, n, sizeof *box->ending, box_older);
+    box_sort_ending(box, n);
     for (uint32_t i = 0; i < n; i++) {
+        if (i + ENDING_AHEAD < n)
+            box_fetch_ending(box, &box->ending[i + ENDING_AHEAD]);
         switch (box->ending[i].kind) {
         case 0:
             flow0_end(box, box->ending[i].index, MCC_END_RUN);
@@ -846,7 +873,7 @@ static void box_burst(struct mcc_box *box, struct mcc_packet **packets, uint32_t
     for (uint32_t i = 0; i < n; i++)
         stage0_look(box, packets[i], &look[i]);
     for (uint32_t i = 0; i < n; i++)
-        stage0_fetch(box, &look[i]);
+        stage0_fetch(box, packets[i], &look[i]);
     for (uint32_t i = 0; i < n; i++) {
         uint64_t at = packets[i]->at;
         if (__builtin_expect(at >= box->core.due, 0)) {
@@ -986,6 +1013,12 @@ const uint64_t *mcc_box_drops(const struct mcc_box *box, uint32_t *n)
 {
     *n = REASONS;
     return box->drops;
+}
+
+const struct mcc_tcp_counts *mcc_box_contexts(const struct mcc_box *box)
+{
+    (void)box;
+    return NULL;
 }
 
 const uint64_t *mcc_box_faults(const struct mcc_box *box) { return box->faults; }

@@ -16,7 +16,7 @@ from mcc.emit.folding import split_outer
 from mcc.emit.handlers import print_element, signature
 from mcc.emit.lines import resolve_lines
 from mcc.emit.names import Names, c_name
-from mcc.emit.statements import c_string
+from mcc.emit.streams import c_string
 from mcc.emit.structs import print_map_start, print_state, print_state_init, print_struct
 from mcc.emit.tables import incbin, table_bytes
 from mcc.ir import func as h

@@ -24,6 +24,7 @@ from mcc.lang.packet import (
     CLOSE, DROP, PASS, RESET, Action, Batch, Flow, Packet, Peer, alert, arp_request, emit, to)
 from mcc.lang.session import Session
 from mcc.lang.state import Counter, HashMap, Live, PerCore, Ports, Table
+from mcc.lang.stream import Chunk, Mark, Match, Stream
 from mcc.lang.types import Addr4, Array, Below, IndexOf, Len, Mac, i32, i64, struct, u8, u16, u32, u64, u128
 
 FLOW = Session(Ip.src, Ip.dst, Tcp.sport, Tcp.dport, where=TCP, bidirectional=True)
@@ -45,6 +46,7 @@ class State:
     seen: bool = False
     row: Annotated[u16, Below(10)] = 0
     last: Annotated[Array[u32], Len(8)]
+    safe: Mark = Mark()
 
 
 @struct
@@ -90,6 +92,21 @@ class Lab:
         arguments = "self, s: State, c: Shared, p: Peer[State], pkt: Packet, flow: Flow"
         lines += [f"    def process_packet({arguments}) -> Action:", textwrap.indent(textwrap.dedent(body), "        ")]
         return self.code("\n".join(lines), inst, strict=strict)
+
+    def stream(self, body: str, *, setup: str = "", params: str = "", inst: str = "Box()", declared: str = "",
+               strict: bool = False) -> Code:
+        """An element with scratch State and conn Shared, and this body of process_data."""
+        lines = [f"@element(session=FLOW, scratch=State, conn=Shared{declared})", "class Box(Element):"]
+        lines += [textwrap.indent(textwrap.dedent(params), "    ")]
+        if setup:
+            lines += ["    def setup(self) -> None:", textwrap.indent(textwrap.dedent(setup), "        ")]
+        arguments = "self, s: State, c: Shared, p: Peer[State], stream: Stream, flow: Flow"
+        lines += [f"    def process_data({arguments}) -> Action:", textwrap.indent(textwrap.dedent(body), "        ")]
+        return self.code("\n".join(lines), inst, strict=strict)
+
+    def data(self, body: str, **more: Any) -> str:
+        """The typed statements of process_data, one a line, without the function around them."""
+        return body_text(self.stream(body, **more).handlers[-1].func)
 
     def body(self, body: str, **more: Any) -> str:
         """The typed statements of that handler, one a line, without the function around them."""

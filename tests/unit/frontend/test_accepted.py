@@ -236,7 +236,8 @@ def test_text_is_deterministic_and_whole(lab: Lab) -> None:
     (signed i32 0)
     (seen bool 0)
     (row u16 0 (below 10))
-    (last u32[8] 0))
+    (last u32[8] 0)
+    (safe Mark 0))
   (conn Shared
     (port u16 0))
   (table t u8 2 1 2)

@@ -1,0 +1,75 @@
+"""Contexts: every stream element stands in one, and each can do what its elements ask of it (LANGUAGE 2.6, checks 1 and 3).
+
+    Code with process_data  =>  Code with its StreamShape;  ends of contexts get a Code of their own
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from mcc.diag import Report
+from mcc.ir.element import Code, StreamShape
+from mcc.ir.func import Field, ForMatches, StreamAt, TableLoad
+from mcc.ir.graph import Graph, GraphNode
+from mcc.ir.lir import walk
+from mcc.passes.caps import caps
+
+
+def shape(code: Code) -> Code:
+    """The instance with what it asks of its context."""
+    func = code.handler("process_data")
+    if func is None:
+        return code
+    c = caps(code)
+    nodes = list(walk(func.body))
+    faults = any(isinstance(n, TableLoad) and any(n.checked) or isinstance(n, (Field, StreamAt)) and n.checked
+                 for n in nodes)
+    matchers = 1 + max((n.slot for n in nodes if isinstance(n, ForMatches)), default=-1)
+    return replace(code, stream=StreamShape(c.writes, c.resizes or faults, c.stalls, c.closes, matchers))
+
+
+def context_code(n: GraphNode) -> Code:
+    """What stands for an end of a context among the elements' codes."""
+    return Code(n.name, n.name, (), (), None, None, (), (), frozenset(), n.span, context=n.protocol)
+
+
+def enclosed(graph: Graph, context: int) -> tuple[int, ...]:
+    """Elements between the ends of a context, in the order of the way to the server."""
+    out: list[int] = []
+    todo = [context]
+    while todo:
+        at = todo.pop(0)
+        for e in graph.edges:
+            if e.src == at and e.way == 0 and e.dst not in out and e.dst != graph.nodes[context].partner:
+                out.append(e.dst)
+                todo.append(e.dst)
+    return tuple(n for n in out if graph.nodes[n].kind == "element")
+
+
+def check_contexts(graph: Graph, codes: Mapping[int, Code], report: Report) -> None:
+    """Errors: stream elements outside a context, packet elements inside one, resizing TCP without both directions."""
+    inside: dict[int, list[GraphNode]] = {}
+    for c in graph.contexts:
+        for n in enclosed(graph, c.id):
+            inside.setdefault(n, []).append(c)
+    for n in graph.elements:
+        code, around = codes[n.id], inside.get(n.id, [])
+        streams = code.stream is not None
+        if streams and not around:
+            report.error(n.span, f"{n.name} reads a stream, but stands in no context",
+                         f"tcp({n.name}), udp({n.name}), or a context link: >> ~{n.name}")
+        if not streams and around:
+            report.error(n.span, f"{n.name} handles packets, but stands between the ends of {around[0].name}",
+                         "put it in front of the context or behind it")
+        if code.stream is not None and code.stream.resizes:
+            for c in around:
+                if c.protocol == "tcp" and not _duplex(graph, c):
+                    report.error(n.span, f"{n.name} changes the length of a TCP stream, and the answers do not come "
+                                 "by here: acknowledgements could not be put right",
+                                 f'duplex(Port("lan"), tcp({n.name}), Port("wan"))')
+
+
+def _duplex(graph: Graph, context: GraphNode) -> bool:
+    """Whether packets of both ways go through the context."""
+    return {0, 1} <= {e.way for e in graph.edges if e.dst in (context.id, context.partner)}

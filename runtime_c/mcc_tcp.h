@@ -1,0 +1,162 @@
+/* TCP in the middle: both directions of a connection, seen in order, edited and kept consistent (docs/contexts.md).
+ *
+ *   x: positions in what the sender sends, from 0 at ISN + 1; FIN takes one
+ *   y: positions in what the receiver gets, from 0 at the same ISN + 1
+ *
+ *             acked (y)        sent (y)         | held by elements |  next (x)     waiting (x)
+ *   receiver  ...........^ kept ............^                                ^ hole   ^ out of order
+ *
+ * The map between x and y is that of the elements' edits (mcc_stream.h). What was sent on is kept by reference until the receiver
+ * has acknowledged it, so a retransmission, whatever its boundaries, carries the bytes that went out first.
+ *
+ * RFC 9293 (TCP), 2018 and 2883 (SACK), 7323 (timestamps, windows), 5961 (RST), 6298 (RTO), 6093 (urgent pointer).
+ */
+#ifndef MCC_TCP_H
+#define MCC_TCP_H
+
+#include "mcc_context.h"
+
+enum mcc_tcp_flag {
+    MCC_TCP_FIN = 1,
+    MCC_TCP_SYN = 2,
+    MCC_TCP_RST = 4,
+    MCC_TCP_PSH = 8,
+    MCC_TCP_ACK = 16,
+    MCC_TCP_URG = 32
+};
+
+enum mcc_tcp_state {
+    MCC_TCP_NEW,     /* nothing seen */
+    MCC_TCP_OPEN,    /* the streams are read */
+    MCC_TCP_OPAQUE,  /* passed untouched: signed (RFC 5925, 2385), or picked up in the middle by policy */
+    MCC_TCP_CLOSING, /* an element closed it: both sides get a FIN of ours, what they send is acknowledged and dropped */
+    MCC_TCP_RESET,   /* an element reset it: whoever speaks gets an RST */
+};
+
+struct mcc_tcp_way {               /* one direction, by the host that sends */
+    uint64_t next;                 /* x: all before was seen in order */
+    uint64_t sent;                 /* y: all before was sent on */
+    uint64_t acked;                /* y: all before was acknowledged by the receiver */
+    uint64_t early;                /* x: all before was acknowledged to the sender by us; 0: nothing was */
+    uint64_t told;                 /* x: highest acknowledgement shown to the sender */
+    uint64_t edge;                 /* x: right edge of the window last shown to the sender; 0: none yet */
+    struct mcc_kept *kept, *newest; /* sent on, not acknowledged */
+    struct mcc_packet *waiting;    /* out of order, by pos */
+    uint32_t kept_bytes, waiting_bytes;
+    uint32_t isn;                  /* sequence number of position 0 */
+    uint32_t stamp;                /* TSval last seen from this host */
+    uint32_t waiting_since;        /* tick */
+    uint32_t rto_at;               /* tick at which owned data is sent again; 0: not armed */
+    uint16_t window;               /* as this host last announced it */
+    uint16_t window_out;           /* as it was passed on */
+    uint16_t mss;                  /* largest segment this host takes; 0: not known */
+    uint16_t biggest;              /* payload of the largest segment it sent */
+    uint8_t scale;                 /* shift of this host's window */
+    uint8_t tries;                 /* of sending owned data again */
+    uint8_t dup_acks;
+    bool known : 1;                /* isn is */
+    bool syn : 1;                  /* its SYN was seen */
+    bool fin : 1;                  /* its FIN is before `next` */
+    bool fin_sent : 1;             /* a FIN is before `sent` */
+    bool ended : 1;                /* the elements had their last call */
+    bool sack_ok : 1;              /* it takes SACK options */
+    bool stamped : 1;              /* `stamp` was seen */
+    bool reset : 1;                /* it was sent an RST of ours, or sent one */
+};
+
+struct mcc_tcp {
+    struct mcc_tcp_way way[2];
+    uint32_t armed; /* tick for which the timer is armed; 0: it is not */
+    uint32_t closed_at;
+    uint8_t state; /* enum mcc_tcp_state */
+    bool mapped;   /* x and y differ, or something was acknowledged early: headers are translated */
+    bool over;     /* both sides are through; the session may end */
+};
+
+/* A parsed segment. */
+struct mcc_segment {
+    uint64_t x;      /* of its first byte (of the SYN: -1) */
+    uint32_t seq, ack, len; /* payload bytes that were captured */
+    uint32_t missing; /* payload bytes that were on the wire, but not captured */
+    uint8_t flags;
+    bool late; /* it waited */
+};
+
+/* What mcc_tcp_in says beside an enum mcc_verdict: the packet opens another connection with the same addresses. */
+enum { MCC_TCP_AGAIN = -20 };
+
+/* A segment of direction id & 1 arrives. The packet is taken. MCC_PASS; MCC_CLOSE: the session is over (counted as closed);
+ * MCC_TCP_AGAIN: the packet is not taken, the session is to end and another to begin. *ending: an enum mcc_end, or -1. */
+int mcc_tcp_in(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, int *ending);
+
+/* The elements release a packet: it is sent on. */
+void mcc_tcp_send(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p);
+
+/* The timer of the context came up. True: the session is over. */
+bool mcc_tcp_due(const struct mcc_turn *t, struct mcc_tcp *tcp);
+
+/* The session ends, for whatever reason: last calls, what is held goes on (not if `silent`), all is given back. */
+void mcc_tcp_end(const struct mcc_turn *t, struct mcc_tcp *tcp, bool silent);
+
+/* ---------------------------------------------------------------- parts, mcc_tcp_*.c */
+
+struct mcc_tcp_options { /* offsets in the frame, 0: not there */
+    uint32_t mss, scale, sack_ok, sack, stamps, multipath, fast_open, signature;
+    uint8_t sack_blocks;
+};
+void mcc_tcp_options(const struct mcc_packet *p, struct mcc_tcp_options *o);
+
+bool mcc_tcp_keep(const struct mcc_turn *t, struct mcc_tcp_way *w, struct mcc_packet *p, uint64_t y, uint32_t len, bool fin,
+                  bool owned);
+void mcc_tcp_acked(const struct mcc_turn *t, struct mcc_tcp_way *w);
+void mcc_tcp_forget(struct mcc_streams *s, struct mcc_tcp_way *w);
+/* Copies kept bytes y .. y + len to `to`; the number of bytes from y on that are there. */
+uint32_t mcc_tcp_recall(const struct mcc_tcp_way *w, uint64_t y, uint8_t *to, uint32_t len, bool *changed);
+/* Compares: 0 equal as far as kept, 1 different, with *known bytes compared. */
+bool mcc_tcp_differs(const struct mcc_tcp_way *w, uint64_t y, const uint8_t *bytes, uint32_t len, bool *changed);
+
+/* Translates acknowledgement, window, SACK blocks of a segment that goes on. */
+void mcc_tcp_translate(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, bool late);
+void mcc_tcp_set_seq(struct mcc_packet *p, uint32_t seq);
+void mcc_tcp_set_byte(struct mcc_packet *p, uint32_t at, uint8_t value);
+void mcc_tcp_set_word(struct mcc_packet *p, uint32_t at, uint32_t value);
+
+/* Answers a retransmission, in packet p, with what was sent before: y .. y + len. */
+void mcc_tcp_resend(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, uint64_t y, uint32_t len, bool fin);
+/* Sends the oldest segment of direction d again that was acknowledged early. */
+void mcc_tcp_resend_owned(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned d);
+
+/* The urgent pointer of a segment with n bytes, by policy: kept inside what is sent, or cleared (RFC 6093). */
+void mcc_tcp_urgent(const struct mcc_turn *t, struct mcc_packet *p, uint32_t n);
+
+/* The position of the acknowledgement that the sender of way w may be shown. */
+uint64_t mcc_tcp_shown(const struct mcc_turn *t, const struct mcc_tcp *tcp, unsigned d, uint64_t y);
+
+/* A bare segment from the host of direction `from`, made after `like`; goes out. */
+void mcc_tcp_make(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned from, const struct mcc_packet *like, uint8_t flags);
+/* The duplicate ACK, with SACK blocks, that the receiver would have sent for a segment `like` that waits here. */
+void mcc_tcp_make_duplicate(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct mcc_packet *like);
+/* An RST for whoever sent p, as its ACK says (RFC 9293, 3.10.7.1). */
+void mcc_tcp_refuse(const struct mcc_turn *t, const struct mcc_packet *p);
+
+void mcc_tcp_close(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct mcc_packet *like, bool reset);
+void mcc_tcp_wake(const struct mcc_turn *t, struct mcc_tcp *tcp);
+
+static inline uint64_t mcc_tcp_unwrap(uint32_t seq, uint32_t isn, uint64_t near)
+{
+    return near + (uint64_t)(int64_t)(int32_t)(seq - (uint32_t)(isn + near));
+}
+
+static inline const uint8_t *mcc_tcp_head(const struct mcc_packet *p)
+{
+    return p->data + p->l4;
+}
+
+static inline struct mcc_turn mcc_turn_back(const struct mcc_turn *t)
+{
+    struct mcc_turn back = *t;
+    back.id ^= 1;
+    return back;
+}
+
+#endif

@@ -1,0 +1,383 @@
+/* TCP headers: options, and what a changed stream means for acknowledgements, windows and SACK blocks. */
+#include "mcc_tcp.h"
+
+#include "mcc_header.h"
+#include "mcc_made.h"
+
+enum { OPT_END, OPT_NOP, OPT_MSS, OPT_SCALE, OPT_SACK_OK, OPT_SACK, OPT_STAMPS = 8, OPT_MD5 = 19, OPT_AO = 29, OPT_MPTCP = 30, OPT_TFO = 34 };
+
+void mcc_tcp_options(const struct mcc_packet *p, struct mcc_tcp_options *o)
+{
+    *o = (struct mcc_tcp_options){0};
+    uint32_t at = p->l4 + 20u, end = p->l4 + 4u * (p->data[p->l4 + 12] >> 4);
+    end = end < p->ip_end ? end : p->ip_end;
+    while (at < end) {
+        uint8_t kind = p->data[at];
+        if (kind == OPT_END)
+            return;
+        if (kind == OPT_NOP) {
+            at++;
+            continue;
+        }
+        if (at + 1 >= end)
+            return;
+        uint32_t n = p->data[at + 1];
+        if (n < 2 || at + n > end)
+            return;
+        if (kind == OPT_MSS && n == 4)
+            o->mss = at;
+        else if (kind == OPT_SCALE && n == 3)
+            o->scale = at;
+        else if (kind == OPT_SACK_OK && n == 2)
+            o->sack_ok = at;
+        else if (kind == OPT_SACK && n >= 10 && (n - 2) % 8 == 0)
+            o->sack = at, o->sack_blocks = (uint8_t)((n - 2) / 8);
+        else if (kind == OPT_STAMPS && n == 10)
+            o->stamps = at;
+        else if (kind == OPT_MPTCP)
+            o->multipath = at;
+        else if (kind == OPT_TFO)
+            o->fast_open = at;
+        else if (kind == OPT_MD5 || kind == OPT_AO)
+            o->signature = at;
+        at += n;
+    }
+}
+
+/* ---------------------------------------------------------------- rewriting, checksums by difference */
+
+static void set32(struct mcc_packet *p, uint32_t at, uint32_t value)
+{
+    uint32_t was = mcc_load32(p->data + at);
+    if (was == value)
+        return;
+    mcc_store32(p->data + at, value);
+    if ((at - p->l4) & 1) { /* at an odd place every byte counts for the other half of its word */
+        was = __builtin_bswap32(was);
+        value = __builtin_bswap32(value);
+        was = (was >> 16) | (was << 16);
+        value = (value >> 16) | (value << 16);
+    }
+    mcc_delta32(&p->l4_delta, was, value);
+    p->fix |= MCC_FIX_L4;
+}
+
+static void set16(struct mcc_packet *p, uint32_t at, uint16_t value)
+{
+    uint16_t was = mcc_load16(p->data + at);
+    if (was == value)
+        return;
+    mcc_store16(p->data + at, value);
+    mcc_delta16(&p->l4_delta, was, value);
+    p->fix |= MCC_FIX_L4;
+}
+
+static void set8(struct mcc_packet *p, uint32_t at, uint8_t value)
+{
+    mcc_delta8(&p->l4_delta, p->data[at], value, (at - p->l4) & 1);
+    p->data[at] = value;
+    p->fix |= MCC_FIX_L4;
+}
+
+void mcc_tcp_set_byte(struct mcc_packet *p, uint32_t at, uint8_t value)
+{
+    set8(p, at, value);
+}
+
+void mcc_tcp_set_word(struct mcc_packet *p, uint32_t at, uint32_t value)
+{
+    set32(p, at, value);
+}
+
+void mcc_tcp_set_seq(struct mcc_packet *p, uint32_t seq)
+{
+    set32(p, p->l4 + 4u, seq);
+}
+
+void mcc_tcp_urgent(const struct mcc_turn *t, struct mcc_packet *p, uint32_t n)
+{
+    const uint8_t *h = mcc_tcp_head(p);
+    if (t->rules->urgent == MCC_URGENT_CLEAR) {
+        set8(p, p->l4 + 13u, h[13] & (uint8_t)~MCC_TCP_URG);
+        set16(p, p->l4 + 18u, 0);
+        return;
+    }
+    uint32_t header = 4u * (h[12] >> 4), came = p->in_len, pointer = mcc_load16(h + 18);
+    (void)header;
+    if (!(p->stream & MCC_STREAM_CHANGED) || pointer > came)
+        return; /* beyond this segment: as far ahead as it was */
+    uint32_t moved = pointer + n >= came ? pointer + n - came : 0;
+    moved = moved > n + 1 ? n + 1 : moved;
+    set16(p, p->l4 + 18u, (uint16_t)moved);
+}
+
+/* ---------------------------------------------------------------- translation */
+
+uint64_t mcc_tcp_shown(const struct mcc_turn *t, const struct mcc_tcp *tcp, unsigned d, uint64_t y)
+{
+    const struct mcc_tcp_way *w = &tcp->way[d];
+    uint64_t x = t->ways[d].back ? t->ways[d].back(t->flow, y) : y;
+    x = (int64_t)(x - w->early) < 0 ? w->early : x;
+    return (int64_t)(x - w->next) > 0 ? w->next : x;
+}
+
+/* The window field that shows the sender of way w, in its own space, what the receiver has room for. */
+static uint16_t window_for(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned d, uint64_t ack_y, uint64_t ack_x, uint16_t window)
+{
+    struct mcc_tcp_way *w = &tcp->way[d];
+    unsigned scale = tcp->way[1 - d].scale;
+    if (window == 0) {
+        w->edge = ack_x;
+        return 0;
+    }
+    uint64_t edge_y = ack_y + ((uint64_t)window << scale), edge = edge_y;
+    if (t->ways[d].back) {
+        uint64_t sent_x = t->ways[d].back(t->flow, w->sent);
+        edge = (int64_t)(edge_y - w->sent) >= 0 ? sent_x + (edge_y - w->sent) : t->ways[d].back(t->flow, edge_y);
+        if (w->edge && (int64_t)(edge - w->edge) < 0 && sent_x != w->sent)
+            edge = w->edge;
+    }
+    uint64_t units = (int64_t)(edge - ack_x) > 0 ? (edge - ack_x + ((1ull << scale) - 1)) >> scale : 0;
+    units = units > 65535 ? 65535 : units;
+    w->edge = ack_x + (units << scale);
+    return (uint16_t)units;
+}
+
+/* Blocks that say nothing true in the sender's space become no-operations. */
+static void translate_sack(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, const struct mcc_tcp_options *o,
+                           unsigned d, uint64_t ack_y, uint64_t ack_x)
+{
+    const struct mcc_tcp_way *w = &tcp->way[d];
+    const struct mcc_way *map = &t->ways[d];
+    uint32_t left[4], right[4], n = 0;
+    for (unsigned i = 0; i < o->sack_blocks && i < 4; i++) {
+        uint32_t at = o->sack + 2 + 8 * i;
+        uint64_t l = mcc_tcp_unwrap(mcc_load32(p->data + at), w->isn, w->acked);
+        uint64_t r = mcc_tcp_unwrap(mcc_load32(p->data + at + 4), w->isn, w->acked);
+        if ((int64_t)(r - l) <= 0 || (int64_t)(r - w->sent) > 0)
+            continue;
+        bool duplicate = (int64_t)(r - ack_y) <= 0; /* RFC 2883: reports what came twice */
+        uint64_t lx = map->back_low ? map->back_low(t->flow, l) : l, rx = map->back ? map->back(t->flow, r) : r;
+        if ((int64_t)(rx - lx) <= 0)
+            continue;
+        if (!duplicate && (int64_t)(lx - ack_x) < 0) {
+            if ((int64_t)(rx - ack_x) <= 0)
+                continue;
+            lx = ack_x;
+        }
+        left[n] = w->isn + (uint32_t)lx;
+        right[n++] = w->isn + (uint32_t)rx;
+    }
+    if (n == o->sack_blocks) {
+        for (unsigned i = 0; i < n; i++) {
+            set32(p, o->sack + 2 + 8 * i, left[i]);
+            set32(p, o->sack + 6 + 8 * i, right[i]);
+        }
+        return;
+    }
+    uint32_t end = o->sack + 2 + 8u * o->sack_blocks, at = o->sack;
+    if (n) { /* fewer blocks: the option shrinks, what is left over does nothing */
+        set8(p, at + 1, (uint8_t)(2 + 8 * n));
+        for (unsigned i = 0; i < n; i++) {
+            set32(p, at + 2 + 8 * i, left[i]);
+            set32(p, at + 6 + 8 * i, right[i]);
+        }
+        at += 2 + 8 * n;
+    }
+    for (; at < end; at++)
+        set8(p, at, OPT_NOP);
+}
+
+void mcc_tcp_translate(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, bool late)
+{
+    unsigned d = t->id & 1, back = 1 - d;
+    struct mcc_tcp_way *me = &tcp->way[d], *w = &tcp->way[back];
+    if (!(p->data[p->l4 + 13] & MCC_TCP_ACK) || !w->known)
+        return;
+    uint64_t y = mcc_tcp_unwrap(mcc_load32(p->data + p->l4 + 8), w->isn, w->acked);
+    if (late && (int64_t)(y - w->acked) < 0)
+        y = w->acked;
+    if ((int64_t)(y - w->sent) > 0)
+        y = w->sent;
+    uint64_t x = mcc_tcp_shown(t, tcp, back, y);
+    if ((int64_t)(x - w->told) > 0)
+        w->told = x;
+    set32(p, p->l4 + 8u, w->isn + (uint32_t)x);
+    uint16_t window = late ? me->window : mcc_load16(p->data + p->l4 + 14);
+    bool syn = p->data[p->l4 + 13] & MCC_TCP_SYN;
+    if (!syn && y == w->acked) {
+        me->window_out = window_for(t, tcp, back, y, x, window);
+        set16(p, p->l4 + 14u, me->window_out);
+    }
+    struct mcc_tcp_options o;
+    if ((p->data[p->l4 + 12] >> 4) > 5) {
+        mcc_tcp_options(p, &o);
+        if (o.sack)
+            translate_sack(t, tcp, p, &o, back, y, x);
+    }
+}
+
+/* ---------------------------------------------------------------- segments of our own */
+
+/* Fills p, which has the link and IP headers of its direction, with a TCP header and sends it out. */
+static void made_out(const struct mcc_turn *t, struct mcc_packet *p, uint8_t *tcp_head, uint32_t options, uint64_t now)
+{
+    p->len = p->wire_len = (uint32_t)(tcp_head + 20 + options - p->data);
+    if (p->link == MCC_LINK_ETHERNET && p->len < MCC_ETH_MIN_BYTES) {
+        mcc_packet_unguard(p->data, MCC_ETH_MIN_BYTES);
+        memset(p->data + p->len, 0, MCC_ETH_MIN_BYTES - p->len);
+        p->len = p->wire_len = MCC_ETH_MIN_BYTES;
+    }
+    p->at = now;
+    mcc_parse(p);
+    mcc_checksum_fill(p);
+    p->content = p->data + p->ip_end;
+    p->content_len = 0;
+    t->core->made++;
+    t->shared->tcp.made++;
+    t->ways[t->id & 1].out(t->box, t->flow, t->id, p);
+}
+
+/* A packet with link and IP headers as the host of direction t->id would send them, made after `like` of direction `of`; its TCP
+ * header's place in *head. NULL: no buffer. */
+static struct mcc_packet *made_begin(const struct mcc_turn *t, const struct mcc_packet *like, unsigned of, uint32_t options,
+                                     uint8_t **head)
+{
+    struct mcc_packet *p = mcc_buffer_get(t->core->buffers, like->l3 + 40u + 20u + 40u);
+    if (!p) {
+        t->core->drops[MCC_DROP_NO_BUFFER]++;
+        t->core->made++;
+        return NULL;
+    }
+    bool same = of == (t->id & 1);
+    p->link = like->link;
+    p->in_port = like->in_port;
+    p->proto = like->proto;
+    p->layers = like->layers;
+    if (same)
+        memcpy(p->data, like->data, like->l3);
+    else
+        mcc_make_link(p, like);
+    uint8_t *ip = p->data + like->l3;
+    uint32_t bytes = mcc_make_ip(ip, like, 20 + options);
+    if (same) { /* mcc_make_ip answers: turn the addresses round again */
+        const uint8_t *was = like->data + like->l3;
+        if (like->layers & MCC_IP)
+            memcpy(ip + 12, was + 12, 8);
+        else
+            memcpy(ip + 8, was + 8, 32);
+    }
+    *head = ip + bytes;
+    memset(*head, 0, 20 + options);
+    const uint8_t *tcp = like->data + like->l4;
+    memcpy(*head + (same ? 0 : 2), tcp, 2);
+    memcpy(*head + (same ? 2 : 0), tcp + 2, 2);
+    (*head)[12] = (uint8_t)((5 + options / 4) << 4);
+    return p;
+}
+
+/* SACK blocks for what waits in direction d, the one with position `first` at the head (RFC 2018, 4). */
+static uint32_t waiting_blocks(const struct mcc_tcp_way *w, uint64_t first, uint64_t block[][2], uint32_t max)
+{
+    uint32_t n = 0;
+    for (unsigned pass = 0; pass < 2; pass++) {
+        for (const struct mcc_packet *p = w->waiting; p && n < max;) {
+            uint64_t left = p->pos, right = p->pos;
+            for (; p && (int64_t)(p->pos - right) <= 0; p = p->next)
+                if ((int64_t)(p->pos + p->in_len - right) > 0)
+                    right = p->pos + p->in_len;
+            bool has = (int64_t)(first - left) >= 0 && (int64_t)(first - right) < 0;
+            if (right != left && has == (pass == 0)) {
+                block[n][0] = left;
+                block[n++][1] = right;
+            }
+        }
+    }
+    return n;
+}
+
+static void make(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned from, const struct mcc_packet *like, uint8_t flags,
+                 const uint64_t *waits)
+{
+    struct mcc_turn turn = *t;
+    turn.id = (t->id & ~1u) | from;
+    struct mcc_tcp_way *me = &tcp->way[from], *w = &tcp->way[1 - from];
+    uint32_t options = me->stamped && w->stamped && !(flags & MCC_TCP_RST) ? 12 : 0, blocks = 0, stamps = options;
+    uint64_t block[3][2];
+    if (waits && me->sack_ok && w->sack_ok) {
+        blocks = waiting_blocks(w, *waits, block, 3);
+        options += blocks ? 4 + 8 * blocks : 0;
+    }
+    uint8_t *head;
+    struct mcc_packet *p = made_begin(&turn, like, t->id & 1, options, &head);
+    if (!p)
+        return;
+    uint64_t ack = mcc_tcp_shown(t, tcp, 1 - from, w->acked);
+    if ((int64_t)(ack - w->told) > 0)
+        w->told = ack;
+    mcc_put32(head + 4, me->isn + (uint32_t)me->sent);
+    if (flags & MCC_TCP_ACK)
+        mcc_put32(head + 8, w->isn + (uint32_t)ack);
+    head[13] = flags;
+    if (!(flags & MCC_TCP_RST)) {
+        me->window_out = window_for(t, tcp, 1 - from, w->acked, ack, me->window);
+        mcc_put16(head + 14, me->window_out);
+    }
+    if (stamps) {
+        mcc_put32(head + 20, 0x0101080a);
+        mcc_put32(head + 24, me->stamp);
+        mcc_put32(head + 28, w->stamp);
+    }
+    if (blocks) {
+        uint8_t *o = head + 20 + stamps;
+        mcc_put32(o, 0x01010500 | (2 + 8 * blocks));
+        for (uint32_t i = 0; i < blocks; i++) {
+            mcc_put32(o + 4 + 8 * i, w->isn + (uint32_t)block[i][0]);
+            mcc_put32(o + 8 + 8 * i, w->isn + (uint32_t)block[i][1]);
+        }
+    }
+    p->stream = 0;
+    if (flags & MCC_TCP_FIN) { /* ours until it is acknowledged */
+        p->len = p->wire_len = (uint32_t)(head + 20 + options - p->data);
+        p->at = t->core->now;
+        mcc_parse(p);
+        mcc_checksum_fill(p);
+        p->content = p->data + p->ip_end;
+        p->content_len = 0;
+        mcc_tcp_keep(&turn, me, p, me->sent, 0, true, true);
+        me->sent++;
+        me->fin_sent = true;
+    }
+    made_out(&turn, p, head, options, t->core->now);
+}
+
+void mcc_tcp_make(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned from, const struct mcc_packet *like, uint8_t flags)
+{
+    make(t, tcp, from, like, flags, NULL);
+}
+
+void mcc_tcp_make_duplicate(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct mcc_packet *like)
+{
+    make(t, tcp, 1 - (t->id & 1), like, MCC_TCP_ACK, &like->pos);
+}
+
+void mcc_tcp_refuse(const struct mcc_turn *t, const struct mcc_packet *like)
+{
+    struct mcc_packet *p = mcc_buffer_get(t->core->buffers, like->l3 + 100u);
+    if (!p) {
+        t->core->drops[MCC_DROP_NO_BUFFER]++;
+        t->core->made++;
+        return;
+    }
+    struct mcc_turn back = mcc_turn_back(t);
+    if (!mcc_make_rst(p, like)) {
+        mcc_buffer_put(t->core->buffers, p);
+        return;
+    }
+    p->at = t->core->now;
+    p->content = p->data + p->ip_end;
+    t->core->made++;
+    t->shared->tcp.made++;
+    t->shared->tcp.resets++;
+    back.ways[back.id & 1].out(t->box, t->flow, back.id, p);
+}

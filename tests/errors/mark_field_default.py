@@ -1,0 +1,23 @@
+"""A Mark field begins at the start."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import PASS, Action
+from mcc.lang.session import TCP4
+from mcc.lang.stream import Mark, Stream
+from mcc.lang.types import struct
+
+
+@struct
+class State:
+    safe: Mark = Mark(5)
+
+
+@element(session=TCP4, scratch=State)
+class Box(Element):
+    def process_data(self, s: State, stream: Stream) -> Action:
+        s.safe = stream.mark()
+        stream.hold(s.safe)
+        return PASS
+
+
+instance = Box()

@@ -1,0 +1,18 @@
+"""A match lives in its loop."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import PASS, Action
+from mcc.lang.session import TCP4
+from mcc.lang.stream import Stream
+
+
+@element(session=TCP4)
+class Box(Element):
+    def process_data(self, stream: Stream) -> Action:
+        for m in stream.matches(b"word"):
+            pass
+        stream.remove(m.start, m.end)
+        return PASS
+
+
+instance = Box()

@@ -1,0 +1,18 @@
+"""A search is begun once a call."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import DROP, PASS, Action
+from mcc.lang.session import TCP4
+from mcc.lang.stream import Stream
+
+
+@element(session=TCP4)
+class Box(Element):
+    def process_data(self, stream: Stream) -> Action:
+        for m in stream.matches(b"one"):
+            for n in stream.matches(b"two"):
+                return DROP
+        return PASS
+
+
+instance = Box()

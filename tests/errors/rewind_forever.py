@@ -1,0 +1,19 @@
+"""A loop over the stream ends."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import PASS, Action
+from mcc.lang.session import TCP4
+from mcc.lang.stream import Stream
+
+
+@element(session=TCP4)
+class Box(Element):
+    def process_data(self, stream: Stream) -> Action:
+        start = stream.mark()
+        for b in stream:
+            if b == 13:
+                stream.rewind(start)
+        return PASS
+
+
+instance = Box()

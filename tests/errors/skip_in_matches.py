@@ -1,0 +1,17 @@
+"""The search reads the stream."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import PASS, Action
+from mcc.lang.session import TCP4
+from mcc.lang.stream import Stream
+
+
+@element(session=TCP4)
+class Box(Element):
+    def process_data(self, stream: Stream) -> Action:
+        for m in stream.matches(b"one"):
+            stream.skip(1)
+        return PASS
+
+
+instance = Box()

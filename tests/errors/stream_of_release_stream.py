@@ -1,0 +1,18 @@
+"""release_stream has no stream."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import PASS, Action
+from mcc.lang.session import TCP4
+from mcc.lang.stream import Stream
+
+
+@element(session=TCP4)
+class Box(Element):
+    def process_data(self) -> Action:
+        return PASS
+
+    def release_stream(self, stream: Stream) -> None:
+        return
+
+
+instance = Box()

@@ -1,0 +1,19 @@
+"""A list of words has one."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import DROP, PASS, Action
+from mcc.lang.session import TCP4
+from mcc.lang.stream import Stream
+
+
+@element(session=TCP4)
+class Box(Element):
+    words: list[bytes]
+
+    def process_data(self, stream: Stream) -> Action:
+        for m in stream.matches(self.words):
+            return DROP
+        return PASS
+
+
+instance = Box([])

@@ -1,0 +1,17 @@
+"""Words are known at build time."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import DROP, PASS, Action
+from mcc.lang.session import TCP4
+from mcc.lang.stream import Stream
+
+
+@element(session=TCP4)
+class Box(Element):
+    def process_data(self, stream: Stream) -> Action:
+        for m in stream.matches(stream.position):
+            return DROP
+        return PASS
+
+
+instance = Box()

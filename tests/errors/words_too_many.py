@@ -1,0 +1,20 @@
+"""At most 65535 words."""
+
+from mcc.lang.element import Element, element
+from mcc.lang.packet import DROP, PASS, Action
+from mcc.lang.session import TCP4
+from mcc.lang.stream import Stream
+
+
+@element(session=TCP4)
+class Box(Element):
+    def setup(self) -> None:
+        self.words = [b"w%d" % i for i in range(65536)]
+
+    def process_data(self, stream: Stream) -> Action:
+        for m in stream.matches(self.words):
+            return DROP
+        return PASS
+
+
+instance = Box()
