@@ -50,10 +50,16 @@ enum mcc_reason { /* drop reasons that every chain has; the module's own follow 
                   MCC_DROP_TCP_LATE,      /* waited too long for what is missing */
                   MCC_DROP_TCP_CLOSED,    /* of a connection that an element ended */
                   MCC_DROP_TCP_POLICY,    /* midstream, protected: dropped by declared policy */
+                  MCC_DROP_REFUSED,       /* the device of a live port would not send it */
                   MCC_REASONS,
 };
 
-enum mcc_checksums { MCC_CHECKSUMS_KEEP, MCC_CHECKSUMS_VERIFY, MCC_CHECKSUMS_FIX };
+enum mcc_checksums {
+    MCC_CHECKSUMS_KEEP,
+    MCC_CHECKSUMS_VERIFY,
+    MCC_CHECKSUMS_FIX,
+    MCC_CHECKSUMS_TRUST, /* as KEEP; whoever received the packets has verified them */
+};
 
 struct mcc_count {
     uint64_t packets, bytes;

@@ -81,6 +81,7 @@ struct mcc_packet {
     uint16_t headroom;       /* free bytes before data */
     uint8_t refs;            /* who holds the buffer beside its owner: mcc_buffer_put() gives it back at 0 */
     uint8_t stream;          /* enum mcc_stream_flag */
+    uint16_t gso; /* a super-frame of a live port: payload of each of its segments; 0: an ordinary frame */
 };
 
 enum mcc_stream_flag {

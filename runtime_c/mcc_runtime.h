@@ -33,6 +33,8 @@
 #include "mcc_capture_writer.h"
 #include "mcc_sides.h"
 #include "mcc_replay.h"
+#include "mcc_io.h"
+#include "mcc_io_loop.h"
 
 #include "mcc_mem.c"
 #include "mcc_pool.c"
@@ -55,6 +57,12 @@
 #include "mcc_capture_writer.c"
 #include "mcc_sides.c"
 #include "mcc_replay.c"
+#include "mcc_io_frame.c"
+#include "mcc_io_gso.c"
+#include "mcc_io_afpacket.c"
+#include "mcc_io_tap.c"
+#include "mcc_io_null.c"
+#include "mcc_io_loop.c"
 
 struct mcc_box;
 
@@ -81,6 +89,7 @@ const struct mcc_tcp_counts *mcc_box_contexts(const struct mcc_box *box); /* NUL
 const uint64_t *mcc_box_faults(const struct mcc_box *box);
 void *mcc_box_value(struct mcc_box *box, uint32_t number);
 void mcc_box_replay_ops(struct mcc_replay_ops *ops);
+void mcc_box_loop_ops(struct mcc_loop_ops *ops);
 extern const struct mcc_flow_layout mcc_box_layout[];
 
 #endif

@@ -89,6 +89,7 @@ struct mcc_tcp_counts {
     uint64_t keepalives;    /* and window probes */
     uint64_t midstream;     /* connections whose beginning was not seen */
     uint64_t reused;        /* connections with the addresses of an older one */
+    uint64_t bad_checksums; /* damaged segments, not read */
     uint64_t secured;       /* connections with signatures (RFC 2385, 5925) */
     uint64_t swallowed;     /* segments of which nothing was left */
     uint64_t split;         /* segments that grew beyond what one may carry */

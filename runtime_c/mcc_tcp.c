@@ -106,8 +106,8 @@ static bool strict(const struct mcc_context_rules *r)
     return r->writes || r->resizes || r->stalls;
 }
 
-/* Puts p, a segment that is ahead, where it belongs; of equal ones the first stays. False: no room, p is gone. */
-static bool enqueue(const struct mcc_turn *t, struct mcc_tcp_way *w, struct mcc_packet *p)
+/* Puts p, a segment that is ahead, where it belongs; of equal ones the first stays. Where there is no room, p is gone. */
+static void enqueue(const struct mcc_turn *t, struct mcc_tcp_way *w, struct mcc_packet *p)
 {
     struct mcc_packet **at = &w->waiting;
     uint32_t steps = 0;
@@ -116,7 +116,7 @@ static bool enqueue(const struct mcc_turn *t, struct mcc_tcp_way *w, struct mcc_
             p->pos + p->in_len + (p->stream & MCC_STREAM_FIN ? 1 : 0)) {
             t->shared->tcp.overlaps++;
             mcc_stream_drop(t->core, p, MCC_DROP_TCP_DUPLICATE);
-            return true;
+            return;
         }
         at = &(*at)->next;
         steps++;
@@ -125,14 +125,15 @@ static bool enqueue(const struct mcc_turn *t, struct mcc_tcp_way *w, struct mcc_
         mcc_buffers_used(t->core->buffers) > t->shared->buffer_limit) {
         t->shared->tcp.late_dropped++;
         mcc_stream_drop(t->core, p, MCC_DROP_TCP_FULL);
-        return false;
+        return;
     }
     if (!w->waiting)
         w->waiting_since = t->core->tick;
     p->next = *at;
     *at = p;
     w->waiting_bytes += p->in_len;
-    return true;
+    if (!(p->stream & MCC_STREAM_SENT))
+        t->core->held++;
 }
 
 static void out_of_order(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, const struct mcc_segment *s)
@@ -154,9 +155,7 @@ static void out_of_order(const struct mcc_turn *t, struct mcc_tcp *tcp, struct m
         return;
     }
     struct mcc_packet *like = mcc_buffer_copy(t->core->buffers, p);
-    t->core->held++;
-    if (!enqueue(t, w, p))
-        t->core->held--;
+    enqueue(t, w, p);
     if (like) { /* what the receiver would have said, had it got the segment */
         mcc_tcp_make_duplicate(t, tcp, like);
         mcc_buffer_put(t->core->buffers, like);
@@ -176,7 +175,7 @@ static void again(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pack
     uint64_t low = map->forward_low ? map->forward_low(t->flow, s->x) : s->x;
     uint64_t high = map->forward ? map->forward(t->flow, behind) : behind;
     uint64_t limit = w->sent - w->fin_sent;
-    bool probe = s->len <= KEEPALIVE && s->x + 1 == w->next && !(s->flags & (MCC_TCP_SYN | MCC_TCP_FIN));
+    bool probe = s->len <= KEEPALIVE && s->x + 1 == w->next && w->acked == w->sent && !(s->flags & (MCC_TCP_SYN | MCC_TCP_FIN));
     if (probe) /* RFC 1122, 4.2.3.6: not data */
         t->shared->tcp.keepalives++;
     else
@@ -304,6 +303,7 @@ static int open_connection(const struct mcc_turn *t, struct mcc_tcp *tcp, struct
         if (!me->known || s->seq + 1 != me->isn)
             begin(me, s->seq + 1);
         me->syn = true;
+        me->guessed = false;
         if (tcp->state == MCC_TCP_NEW)
             tcp->state = MCC_TCP_OPEN;
         learn_options(t, tcp, p, me);
@@ -319,10 +319,13 @@ static int open_connection(const struct mcc_turn *t, struct mcc_tcp *tcp, struct
             return MCC_DROP;
         tcp->state = t->rules->midstream == MCC_MIDSTREAM_PASS ? MCC_TCP_OPAQUE : MCC_TCP_OPEN;
     }
-    if (!me->known)
+    if (!me->known || (me->guessed && (int32_t)(s->seq - me->isn) < 0 && me->next == 0))
         begin(me, s->seq);
-    if (ack && !other->known)
+    me->guessed = false;
+    if (ack && !other->known) {
         begin(other, s->ack);
+        other->guessed = true;
+    }
     return MCC_PASS;
 }
 
@@ -488,14 +491,33 @@ static int data_segment(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mc
     return MCC_PASS;
 }
 
+/* Whether a segment is damaged. Where the checksums of a host's data are wrong from the first on, they were left to its network
+ * card (captures taken on the host itself): they say nothing. */
+static bool is_damaged(struct mcc_tcp_way *w, struct mcc_packet *p)
+{
+    mcc_fix(p);
+    bool wrong = mcc_verify(p) & MCC_FIX_L4;
+    if (!wrong && p->ip_end > p->l4 + 4u * (p->data[p->l4 + 12] >> 4))
+        w->sums_right = true;
+    return wrong && w->sums_right;
+}
+
 int mcc_tcp_in(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, int *ending)
 {
     unsigned d = t->id & 1;
     struct mcc_tcp_way *me = &tcp->way[d];
     struct mcc_segment s;
-    read_segment(tcp, p, d, &s);
     p->stream = 0;
-    if (__builtin_expect(tcp->state != MCC_TCP_OPEN || s.flags & MCC_TCP_SYN || !me->known || !tcp->way[1 - d].known, 0)) {
+    if (t->core->checksums == MCC_CHECKSUMS_KEEP && is_damaged(me, p)) {
+        t->shared->tcp.bad_checksums++;
+        if (strict(t->rules))
+            mcc_core_drop(t->core, p, MCC_DROP_CHECKSUM);
+        else
+            t->ways[d].out(t->box, t->flow, t->id, p);
+        return MCC_PASS;
+    }
+    read_segment(tcp, p, d, &s);
+    if (__builtin_expect(tcp->state != MCC_TCP_OPEN || s.flags & MCC_TCP_SYN || !me->known || me->guessed || !tcp->way[1 - d].known, 0)) {
         if (tcp->state >= MCC_TCP_CLOSING && !(s.flags & MCC_TCP_SYN))
             return after_close(t, tcp, p, &s, ending);
         int verdict = open_connection(t, tcp, p, &s);

@@ -55,7 +55,9 @@ struct mcc_tcp_way {               /* one direction, by the host that sends */
     uint8_t tries;                 /* of sending owned data again */
     uint8_t dup_acks;
     bool known : 1;                /* isn is */
+    bool guessed : 1;              /* from the other host's first acknowledgement; nothing of this one was seen */
     bool syn : 1;                  /* its SYN was seen */
+    bool sums_right : 1;           /* a segment with a right checksum was: a wrong one is damage, not offload */
     bool fin : 1;                  /* its FIN is before `next` */
     bool fin_sent : 1;             /* a FIN is before `sent` */
     bool ended : 1;                /* the elements had their last call */

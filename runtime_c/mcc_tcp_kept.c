@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { HISTORY = 32768 };
+
 static void kept_give(struct mcc_streams *s, struct mcc_kept *k)
 {
     mcc_buffer_put(s->core->buffers, k->packet);
@@ -60,8 +62,13 @@ bool mcc_tcp_keep(const struct mcc_turn *t, struct mcc_tcp_way *w, struct mcc_pa
 
 void mcc_tcp_acked(const struct mcc_turn *t, struct mcc_tcp_way *w)
 {
+    /* where nothing is edited a little is kept for longer, to compare what a sender that has not heard yet sends again */
+    uint32_t history = t->ways[0].forward || t->rules->writes || t->rules->stalls ||
+                               mcc_buffers_used(t->core->buffers) > t->shared->buffer_limit / 4
+                           ? 0
+                           : HISTORY;
     struct mcc_kept *k;
-    while ((k = w->kept) != NULL && k->y + k->len + k->fin <= w->acked) {
+    while ((k = w->kept) != NULL && k->y + k->len + k->fin <= w->acked && w->acked - k->y > history) {
         w->kept = k->next;
         if (!w->kept)
             w->newest = NULL;

@@ -89,21 +89,24 @@ def run(chain: ChainArg,
                                                       help="for a chain with one or two ports; - is stdin")] = None,
         output: Annotated[str | None, typer.Option("-o", metavar="OUT",
                                                    help="capture of what leaves; - is stdout")] = None,
-        port: Annotated[list[str] | None, typer.Option(metavar="NAME=SPEC", help="pcap:IN[,OUT] or null")] = None,
+        port: Annotated[list[str] | None, typer.Option(metavar="NAME=SPEC", help="pcap:IN[,OUT], afpacket:IF, "
+                                                       "tap:NAME or null")] = None,
         stats: Annotated[str | None, typer.Option(metavar="FILE", help="statistics, JSON")] = None,
         sessions: Annotated[str | None, typer.Option(metavar="FILE", help="one line a session, JSON")] = None,
         alerts: Annotated[str | None, typer.Option(metavar="FILE", help="one line an alert, JSON")] = None,
         cores: Annotated[int, typer.Option(min=1, help="worker threads")] = 1,
-        duration: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="of the capture's time; 0: all")] = 0,
+        duration: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="of the capture's time, or live; 0: "
+                                                "all")] = 0,
         max_sessions: Annotated[int, typer.Option(min=1, help="sessions at once; then the oldest goes")] = 1 << 20,
-        checksums: Annotated[Checksums, typer.Option(help="wrong ones: let pass, drop, or mend")] = Checksums.keep,
+        checksums: Annotated[Checksums | None, typer.Option(help="wrong ones: let pass, drop, or mend; "
+                                                            "by default keep for captures, verify live")] = None,
         ) -> None:
-    """Run a chain over captures and print a summary."""
+    """Run a chain over captures or on live interfaces, and print a summary."""
     with errors():
         if cores != 1:
             raise UsageError("this build runs a chain on one core", "leave --cores out")
         wanted = running.Wanted(capture, output, tuple(port or ()), stats, sessions, alerts, duration, max_sessions,
-                                checksums.value)
+                                checksums.value if checksums else None)
         raise typer.Exit(running.run(chain, wanted))
 
 

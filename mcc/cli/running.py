@@ -13,6 +13,7 @@ from mcc.api import Module
 from mcc.cli import chains
 from mcc.cli.console import err, out, say
 from mcc.cli.summary import count, summary
+from mcc.run.live import run_live
 from mcc.run.module import RunnableModule
 from mcc.run.ports import bind, parse_port_options
 from mcc.run.runner import Progress as Report
@@ -36,7 +37,7 @@ class Wanted:
     alerts: str | None = None
     duration: float = 0
     max_sessions: int = 1 << 20
-    checksums: str = "keep"
+    checksums: str | None = None
 
     @property
     def on_stdout(self) -> list[str]:
@@ -52,11 +53,14 @@ def run(spec: str, wanted: Wanted) -> int:
     specs = parse_port_options(wanted.ports)
     compiled = chains.compiled(spec)
     bindings = bind(compiled.graph.ports, wanted.capture, wanted.output, specs, f"chain {compiled.graph.name}")
-    options = RunOptions(wanted.stats, wanted.sessions, wanted.alerts, wanted.max_sessions, wanted.checksums,
-                         wanted.duration)
+    checksums = wanted.checksums or ("verify" if bindings.live else "keep")
+    options = RunOptions(wanted.stats, wanted.sessions, wanted.alerts, wanted.max_sessions, checksums, wanted.duration)
     module = RunnableModule(Module(compiled))
-    with _bar() as progress:
-        result = run_captures(module, bindings, options, progress=progress, version=VERSION)
+    if bindings.live:
+        result = run_live(module, bindings, options, say=lambda text: say(f"mcc: {text}"), version=VERSION)
+    else:
+        with _bar() as progress:
+            result = run_captures(module, bindings, options, progress=progress, version=VERSION)
     _tell(result, wanted)
     return result.exit_code
 

@@ -25,7 +25,8 @@ from mcc.ir.plan import End, KeyKind, Leaf, Plans, Stage, Step
 from mcc.ir.walkers import statements
 
 CORE_REASONS = ("no_buffer", "out_full", "no_session", "checksum", "parked_long", "unlinked",
-                "tcp_duplicate", "tcp_answered", "tcp_window", "tcp_full", "tcp_late", "tcp_closed", "tcp_policy")
+                "tcp_duplicate", "tcp_answered", "tcp_window", "tcp_full", "tcp_late", "tcp_closed", "tcp_policy",
+                "refused")
 """Drop reasons of every chain, in the order of enum mcc_reason."""
 
 BOX_MEMBERS = frozenset({

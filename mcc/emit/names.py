@@ -20,7 +20,7 @@ OURS = re.compile(r"^(mcc_|MCC_|pkt_|__)|_t$")
 """Names of the runtime and of printed accessors, and of C types."""
 
 
-GENERATED = re.compile(r"^(flow|stage|leaf|group)\d|^(box|capture|pcap|ng|replay|sides|writer)_|^(node|port)$")
+GENERATED = re.compile(r"^(flow|stage|leaf|group)\d|^(box|capture|pcap|ng|replay|sides|writer|io)_|^(node|port)$")
 """Functions and tags at file scope of the printed module and of the runtime's files that have no prefix of ours."""
 
 ENTRY_WORDS = re.compile(r"^(classify|class|packet|plain|look|fetch|go|by_leaf|(key|miss|flow)\d*)$")

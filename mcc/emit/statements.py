@@ -7,7 +7,7 @@ from typing import Any
 from mcc.emit.accessors import setter
 from mcc.emit.cexpr import BINARY, SYMBOL, as_type, cast, common, literal, unknown
 from mcc.emit.leaves import Scope
-from mcc.emit.lines import Lines
+from mcc.emit.lines import Lines, wrap_list
 from mcc.emit.names import c_name, c_type
 from mcc.emit.streams import StreamStatements, c_string, moves_cursor, sees_cursor
 from mcc.ir import func as h
@@ -249,6 +249,15 @@ class StatementPrinter(StreamStatements):
         self.loop_body(s.body)
         self.out.close()
 
+    def text_of(self, texts: tuple[bytes, ...], index: h.Expr) -> str:
+        """An item of a list of texts, which is declared here."""
+        name = c_name("texts", self.taken())
+        self.flags.add(name)
+        for row in wrap_list(f"static const char *const {name}[] = {{", [c_string(t) for t in texts], "};",
+                             4 * self.out.depth):
+            self.out.add(row)
+        return f"{name}[{self.p.text(index).text}]"
+
     def for_packets(self, s: h.ForPackets) -> None:
         name, batch = self.s.c[s.name], self.s.role("batch")
         at = c_name(f"{name}_at", set(self.s.c.values()) | {self.s.count, self.s.result})
@@ -321,7 +330,8 @@ class StatementPrinter(StreamStatements):
                 self.calls("mcc_flow_set_timeout", ["box", self.s.role("flow"), self.p.value(s.seconds)])
             case h.Alert():
                 packet = self.packets[-1] if self.packets else "NULL"
-                self.calls("mcc_box_alert", ["box", node, self.p.value(s.id), c_string(s.text), packet])
+                text = c_string(s.text) if s.index is None else self.text_of(s.texts, s.index)
+                self.calls("mcc_box_alert", ["box", node, self.p.value(s.id), text, packet])
             case h.EmitArp():
                 self.calls("mcc_box_emit_arp", ["box", node, str(s.port), *(
                     self.p.value(x) for x in (s.spa, s.sha, s.tpa))])

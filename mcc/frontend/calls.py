@@ -376,6 +376,8 @@ class Calls(Stores):
         a = self.arguments(node, ["id", "text"], 1)
         ident = self.fit(self.number(a["id"]), U32, a["id"], "the id of an alert")
         text = b""
+        if isinstance(a.get("text"), ast.Subscript):
+            return self._alert_of(node, ident, a["text"])
         if "text" in a:
             e = self.expr(a["text"])
             if not isinstance(e, Known) or not isinstance(e.value, (bytes, str)):
@@ -383,6 +385,20 @@ class Calls(Stores):
                              'alert(1, b"what it means")')
             text = e.value if isinstance(e.value, bytes) else e.value.encode()
         return Alert(self.span(node), ident, text)
+
+    def _alert_of(self, node: ast.Call, ident: Expr, item: ast.expr) -> Stmt:
+        """alert(id, self.texts[i]): one of the texts known at build time."""
+        assert isinstance(item, ast.Subscript)
+        e = self.expr(item.value)
+        texts = e.value if isinstance(e, Known) and isinstance(e.value, (list, tuple)) else ()
+        if not texts or not all(isinstance(x, bytes) for x in texts):
+            self.mistake(item.value, f"{shown(item.value)} is no constant list of bytes",
+                         "an attribute set in setup: self.texts = [b\"one\", b\"two\"]")
+        index = self.fit(self.number(item.slice), U32, item.slice, "the index of a text")
+        if index.hi >= len(texts):
+            self.mistake(item.slice, f"cannot prove that {shown(item.slice)} is below {len(texts)}",
+                         f"min({shown(item.slice)}, {len(texts) - 1})")
+        return Alert(self.span(node), ident, b"", index, tuple(texts))
 
     # ---------------------------------------------------------- @inline
 

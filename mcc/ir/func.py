@@ -604,10 +604,12 @@ class SetTimeout(Stmt):
 
 @dataclass(frozen=True)
 class Alert(Stmt):
-    """alert(id, text): `text` is constant bytes."""
+    """alert(id, text): `text` is constant bytes; or alert(id, TEXTS[index]), an item of constant `texts`."""
 
     id: Expr
     text: bytes
+    index: Expr | None = None
+    texts: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)

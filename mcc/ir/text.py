@@ -170,8 +170,8 @@ def _simple(s: f.Stmt) -> str:
             return f"reply-key {e(a)} {e(b)} {e(c)} {e(d)}"
         case f.SetTimeout(seconds=seconds):
             return f"set-timeout {e(seconds)}"
-        case f.Alert(id=ident, text=text):
-            return f"alert {e(ident)} {text!r}"
+        case f.Alert(id=ident, text=text, index=index):
+            return f"alert {e(ident)} {text!r}" if index is None else f"alert {e(ident)} (text {e(index)})"
         case f.EmitArp(spa=a, sha=b, tpa=c, port=port):
             return f"emit-arp {e(a)} {e(b)} {e(c)} {port}"
         case f.EmitCopy(packet=packet, port=port):

@@ -144,6 +144,20 @@ class Box:
         self._replay = ops
         return self.lib.mcc_replay_new(ops, self.box, self.core, len(self.ports))
 
+    # ------------------------------------------------------------ live ports
+
+    @property
+    def contexts(self) -> bool:
+        """Whether the chain has streams."""
+        return bool(self.lib.mcc_box_contexts(self.box) != self.ffi.NULL)
+
+    def loop(self, start: int, split: bool) -> Any:
+        """A `struct mcc_loop *` over this box, for mcc.run.live. Given back by mcc_loop_free."""
+        ops = self.ffi.new("struct mcc_loop_ops *")
+        self.lib.mcc_box_loop_ops(ops)
+        self._replay = ops
+        return self.lib.mcc_loop_new(ops, self.box, self.core, len(self.ports), start, split)
+
     def close(self) -> None:
         """Gives the memory back; the box cannot be used afterwards."""
         if self.box is not None:

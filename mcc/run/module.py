@@ -10,7 +10,6 @@ from mcc.driver import Compiled
 from mcc.ir.graph import Graph
 from mcc.lang.session import Session
 from mcc.run.box import Box
-from mcc.run.runner import ReplayBox
 from mcc.run.sides import sides
 from mcc.toolchain import Built
 
@@ -46,10 +45,12 @@ class RunnableModule:
         self.sides = sides(sessions_of(graph))
 
     def open_box(self, *, start: int, max_sessions: int, checksums: str, log_sessions: bool,
-                 log_alerts: bool) -> ReplayBox:
+                 log_alerts: bool) -> Box:
         built = self.module.counting if log_sessions else self.module.built
         return Box(_Opened(self.module.compiled, built), start_ns=start, max_sessions=max_sessions,
                    checksums=checksums, log_sessions=log_sessions, log_alerts=log_alerts)
+
+    open_live = open_box
 
 
 def sessions_of(graph: Graph) -> Iterable[Session]:

@@ -9,17 +9,26 @@ from dataclasses import dataclass
 from mcc.diag import PortError
 from mcc.run.usage import UsageError
 
-LATER = {"dpdk": "DPDK", "afpacket": "packet sockets", "afxdp": "AF_XDP", "tap": "TAP devices"}
+LIVE = {"afpacket": "IF", "tap": "NAME"}
+"""Kinds of SPEC that are devices of this machine, and what follows the colon."""
+
+LATER = {"dpdk": "DPDK", "afxdp": "AF_XDP"}
 """Kinds of SPEC that the contract names and this build has no code for."""
+
+SPECS = "pcap:IN[,OUT], afpacket:IF, tap:NAME or null"
 
 
 @dataclass(frozen=True)
 class Binding:
-    """One port: packets come from capture `source` (None: none), what leaves goes to `sink` (None: counted)."""
+    """One port: packets come from capture `source` (None: none), what leaves goes to `sink` (None: counted); or both
+    are `device`, of a live kind."""
 
     port: str
     source: str | None = None
     sink: str | None = None
+    device: str = ""
+    kind: str = "null"
+    """The device's: a key of LIVE."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +55,14 @@ class Bindings:
         found = [self.sink, *(p.sink for p in self.ports)]
         return tuple(s for s in found if s)
 
+    @property
+    def live(self) -> bool:
+        """Whether the ports are devices."""
+        return any(p.device for p in self.ports)
+
 
 def parse_spec(port: str, spec: str) -> Binding:
-    """`pcap:IN[,OUT]` or `null`. IN may be empty: a port that only sends.
+    """`pcap:IN[,OUT]`, `afpacket:IF`, `tap:NAME` or `null`. IN may be empty: a port that only sends.
 
     Raises UsageError for a spec that cannot be read, PortError for a kind that this build has not got.
     """
@@ -56,11 +70,16 @@ def parse_spec(port: str, spec: str) -> Binding:
     if kind == "null" and not colon:
         return Binding(port)
     if kind in LATER:
-        raise PortError(f"port {port}: this build has no {LATER[kind]} ({kind}:); use pcap:IN,OUT or null")
+        raise PortError(f"port {port}: this build has no {LATER[kind]} ({kind}:); "
+                        "use afpacket:IF, tap:NAME, pcap:IN,OUT or null")
+    if kind in LIVE and colon:
+        if not rest or "/" in rest or len(rest.encode()) > 15 or any(c.isspace() for c in rest):
+            raise UsageError(f"port {port}: {rest!r} is no name of an interface", f"{kind}:{LIVE[kind]}")
+        return Binding(port, device=rest, kind=kind)
     if kind != "pcap" or not colon:
-        near = difflib.get_close_matches(kind, ["pcap", "null", *LATER], 1) if colon else []
+        near = difflib.get_close_matches(kind, ["pcap", "null", *LIVE, *LATER], 1) if colon else []
         raise UsageError(f"port {port}: {spec!r} is not a port specification",
-                         f"did you mean {near[0]}?" if near and near[0] != kind else "pcap:IN[,OUT] or null")
+                         f"did you mean {near[0]}?" if near and near[0] != kind else SPECS)
     source, comma, sink = rest.partition(",")
     if not source and not sink:
         raise UsageError(f"port {port}: pcap: needs a file", "pcap:IN, pcap:IN,OUT or pcap:,OUT")
@@ -100,10 +119,24 @@ def bind(names: Sequence[str], capture: str | None, out: str | None, specs: Mapp
     if missing:
         raise UsageError(f"nothing is said about port {', '.join(missing)}", f"--port {missing[0]}=null leaves it open")
     made = Bindings(tuple(parse_spec(n, specs[n]) for n in names))
+    if made.live:
+        _all_live(made)
+        return made
     if not made.sources:
         raise UsageError("no port has a capture to read", f"--port {names[0]}=pcap:IN,OUT")
     _no_clash(made)
     return made
+
+
+def _all_live(bindings: Bindings) -> None:
+    """Devices and captures have different clocks; a device is one port's."""
+    seen: set[str] = set()
+    for p in bindings.ports:
+        if p.source or p.sink:
+            raise UsageError(f"port {p.port} is a capture, another one is a device", "captures and devices do not mix")
+        if p.device and p.device in seen:
+            raise UsageError(f"two ports are {p.device}", "give each its own interface")
+        seen.add(p.device)
 
 
 def _shared(names: Sequence[str], capture: str | None, out: str | None, chain: str) -> Bindings:

@@ -70,6 +70,8 @@ class RunOptions:
     max_sessions: int = 1 << 20
     checksums: str = "keep"
     duration: float = 0
+    burst: int = 32
+    """Packets handled together, 1 .. 32; no result depends on it."""
 
 
 @dataclass
@@ -109,7 +111,7 @@ def run_captures(module: Runnable, bindings: Bindings, options: RunOptions | Non
         run = _Run(module, box, bindings, inputs, files, progress)
         stack.callback(run.close)
         run.open(start, options.duration)
-        return run.run(version)
+        return run.run(version, options.burst)
 
 
 # ---------------------------------------------------------------- files
@@ -202,10 +204,11 @@ class _Run:
             if rc < 0:
                 raise PortError(cannot_write(path, -rc))
 
-    def run(self, version: str) -> RunResult:
+    def run(self, version: str, burst: int) -> RunResult:
         begin = time.perf_counter()
         with interrupts() as stop:
-            while not stop.is_set() and self.lib.mcc_replay_step(self.replay, STEP) > 0:
+            step = STEP if burst >= 32 else max(1, burst)
+            while not stop.is_set() and self.lib.mcc_replay_step(self.replay, step) > 0:
                 self._poll()
             self.result.interrupted = stop.is_set()
             self.lib.mcc_replay_finish(self.replay)

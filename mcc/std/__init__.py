@@ -7,13 +7,18 @@ from mcc.std.arp import ARPQuerier, ARPResponder
 from mcc.std.balancers import LoadBalancer, ReverseProxy
 from mcc.std.copies import Capture, Mirror
 from mcc.std.firewall import Firewall
+from mcc.std.ips import IPS
 from mcc.std.limits import RateLimiter, Sampler
 from mcc.std.nat import NAT, NATIcmp
+from mcc.std.rules import Content, Rule
 from mcc.std.select import Filter
 from mcc.std.stats import PacketStats, PortStats, VlanStats
+from mcc.std.streams import StreamChecksum, StreamCRC, StreamStats
 from mcc.std.vlan import VlanStrip, VlanTag
+from mcc.std.words import WordMatcher
 
 __all__ = [
-    "ARPQuerier", "ARPResponder", "Capture", "Filter", "Firewall", "LoadBalancer", "Mirror", "NAT", "NATIcmp",
-    "PacketStats", "PortStats", "RateLimiter", "ReverseProxy", "Sampler", "VlanStats", "VlanStrip", "VlanTag",
+    "ARPQuerier", "ARPResponder", "Capture", "Content", "Filter", "Firewall", "IPS", "LoadBalancer", "Mirror", "NAT",
+    "NATIcmp", "PacketStats", "PortStats", "RateLimiter", "ReverseProxy", "Rule", "Sampler", "StreamCRC", "StreamChecksum",
+    "StreamStats", "VlanStats", "VlanStrip", "VlanTag", "WordMatcher",
 ]

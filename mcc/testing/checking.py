@@ -106,7 +106,7 @@ def subject_of(chain: Any, *, transform: Transform | None = None, edits: Callabl
     def opener(which: str) -> Callable[[], BoxLike]:
         def make() -> BoxLike:
             more: dict[str, Any] = {"seed": 1} if which == "c" else {}
-            box = module.open(backend=which, max_sessions=256, sessions=False, **more)
+            box = module.open(backend=which, max_sessions=256, sessions=False, checksums="verify", **more)
             return box if hasattr(box, "close") and hasattr(box, "ports") else _Closed(box, graph.ports)
         return make
 

@@ -20,11 +20,12 @@ def cdef(runtime: Path) -> str:
     core = (runtime / "mcc_core.h").read_text()
     stream = (runtime / "mcc_stream.h").read_text()
     replay = (runtime / "mcc_replay.h").read_text()
+    loop = (runtime / "mcc_io_loop.h").read_text()
     module = (runtime / "mcc_runtime.h").read_text()
     parts = [_TYPES, _struct(packet, "mcc_packet"), _struct(core, "mcc_count"), _struct(core, "mcc_port_count"),
              _struct(core, "mcc_log"), _struct(core, "mcc_core"), _struct(core, "mcc_config"),
              _struct(stream, "mcc_tcp_counts"),
-             _without_directives(replay), _declarations(module)]
+             _without_directives(replay), _without_directives(loop), _declarations(module)]
     text = "\n".join(parts)
     for name, value in _DEFINED.items():
         text = text.replace(f"[{name}]", f"[{value}]")

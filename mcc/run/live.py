@@ -1,0 +1,157 @@
+"""A compiled chain on live interfaces: opens the ports, drives the loop in C, writes the results.
+
+    module + bindings --> box --> runtime_c/mcc_io_loop.c --> interfaces; statistics, sessions, alerts
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any, Protocol
+
+from mcc.diag import PortError
+from mcc.run.device import cannot_open, offload_note, refusal_note
+from mcc.run.outputs import Document, LineFile
+from mcc.run.ports import Binding, Bindings
+from mcc.run.runner import ReplayBox, RunOptions, RunResult, interrupts
+
+SLICE = 100_000_000
+"""ns in C between two looks at signals, logs and dead ports."""
+
+Say = Callable[[str], None]
+"""Called with what happens meanwhile: a port that died, or lives again."""
+
+
+class LiveBox(ReplayBox, Protocol):
+    """What is needed of a box. `loop`: a `struct mcc_loop *`, freed by mcc_loop_free; `contexts`: it has streams."""
+
+    def loop(self, start: int, split: bool) -> Any: ...
+    @property
+    def contexts(self) -> bool: ...
+
+
+class LiveModule(Protocol):
+    """What is needed of a module; `start` in ns since the epoch."""
+
+    @property
+    def ports(self) -> Sequence[str]: ...
+    @property
+    def name(self) -> str: ...
+
+    def open_live(self, *, start: int, max_sessions: int, checksums: str, log_sessions: bool,
+                  log_alerts: bool) -> LiveBox: ...
+
+
+def run_live(module: LiveModule, bindings: Bindings, options: RunOptions, *, say: Say | None = None,
+             version: str = "") -> RunResult:
+    """Run until SIGINT, SIGTERM or for `options.duration` seconds of the clock (0: no end).
+
+    Raises PortError where a port or a file cannot be opened; nothing is left behind then.
+    """
+    with ExitStack() as stack:
+        stats = Document(options.stats) if options.stats else None
+        lines = [LineFile(path, "lines") if path else None for path in (options.sessions, options.alerts)]
+        for file in lines:
+            if file is not None:
+                stack.callback(file.close)
+        start = time.time_ns()
+        box = module.open_live(start=start, max_sessions=options.max_sessions, checksums=options.checksums,
+                               log_sessions=lines[0] is not None, log_alerts=lines[1] is not None)
+        stack.callback(box.close)
+        run = _Live(module, box, bindings, (lines[0], lines[1]), stats, say or (lambda text: None))
+        stack.callback(run.close)
+        run.open(start)
+        run.say("running; Ctrl-C ends it")
+        return run.run(options.duration, version)
+
+
+class _Live:
+    """One run: the loop in C, and what is looked at between its slices."""
+
+    def __init__(self, module: LiveModule, box: LiveBox, bindings: Bindings,
+                 lines: tuple[LineFile | None, LineFile | None], stats: Document | None, say: Say) -> None:
+        self.module, self.box, self.bindings, self.stats, self.say = module, box, bindings, stats, say
+        self.sessions, self.alerts = lines
+        self.lib, self.ffi = box.lib, box.ffi
+        self.result = RunResult()
+        self.loop: Any = None
+        self.dead: dict[int, int] = {}
+
+    def open(self, start: int) -> None:
+        """Open the ports. Raises PortError."""
+        self.loop = self.box.loop(start, self.box.contexts)
+        if self.loop == self.ffi.NULL:
+            raise PortError("there is not enough memory for this run")
+        for i, port in enumerate(self.bindings.ports):
+            rc = self.lib.mcc_loop_open(self.loop, i, port.kind.encode(), os.fsencode(port.device))
+            if rc < 0:
+                raise PortError(cannot_open(port, -rc))
+        mtus = {p.device: self.lib.mcc_loop_mtu(self.loop, i) for i, p in enumerate(self.bindings.ports) if p.device}
+        if len(set(mtus.values())) > 1:
+            text = ", ".join(f"{device} {mtu}" for device, mtu in mtus.items())
+            self.say(f"the MTUs differ ({text}): frames that are too long for a port are dropped as `refused`; "
+                     f"ip link set {min(mtus, key=lambda d: mtus[d])} mtu {max(mtus.values())}")
+
+    def run(self, duration: float, version: str) -> RunResult:
+        begin = time.monotonic()
+        with interrupts() as stop:
+            while not stop.is_set():
+                left = duration - (time.monotonic() - begin) if duration else 1.0
+                if left <= 0:
+                    break
+                self.lib.mcc_loop_run(self.loop, min(SLICE, round(left * 1e9)))
+                self._poll()
+            self.result.interrupted = stop.is_set()
+            self.lib.mcc_loop_finish(self.loop)
+            self._poll()
+        self._collect(version, time.monotonic() - begin)
+        return self.result
+
+    def close(self) -> None:
+        """Shut the ports."""
+        if self.loop is not None:
+            self.lib.mcc_loop_free(self.loop)
+            self.loop = None
+
+    def _poll(self) -> None:
+        for file, records in ((self.sessions, self.box.sessions), (self.alerts, self.box.alerts)):
+            if file is not None:
+                file.write(records())
+        for i, port in enumerate(self.bindings.ports):
+            error = self.lib.mcc_loop_error(self.loop, i)
+            if error != self.dead.get(i, 0):
+                self._changed(port, error)
+                self.dead[i] = error
+
+    def _changed(self, port: Binding, error: int) -> None:
+        if error:
+            self.say(f"port {port.port}: {port.device}: {os.strerror(error)}; it is tried again each second")
+        else:
+            self.say(f"port {port.port}: {port.device} is back")
+
+    def _collect(self, version: str, seconds: float) -> None:
+        result, stats = self.result, self.box.stats()
+        received = sum(p["rx_packets"] for p in stats.get("ports", {}).values())
+        head = {"mcc": version, "chain": self.module.name, "seconds": round(seconds, 6),
+                "packets_per_second": round(received / seconds) if seconds > 0 else 0}
+        result.stats = {**head, **{k: v for k, v in stats.items() if k not in head}}
+        for i, port in enumerate(self.bindings.ports):
+            supers, long = self.lib.mcc_loop_supers(self.loop, i), self.lib.mcc_loop_too_long(self.loop, i)
+            if supers and self.box.contexts:
+                result.notes.append(offload_note(port, supers))
+            if long:
+                result.notes.append(refusal_note(port, long))
+            if self.dead.get(i):
+                result.failures.append(f"port {port.port}: {port.device}: {os.strerror(self.dead[i])}")
+        for file in (self.sessions, self.alerts):
+            if file is not None and file.failure:
+                result.failures.append(f"{file.failure}; it holds {file.lines} lines")
+        result.sessions = self.sessions.lines if self.sessions else 0
+        result.alerts = self.alerts.lines if self.alerts else 0
+        if self.stats is not None:
+            try:
+                self.stats.write(result.stats)
+            except PortError as e:
+                result.failures.append(str(e))

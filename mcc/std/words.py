@@ -1,0 +1,84 @@
+"""Words in streams, wherever packets cut them: `WordMatcher` (paper, figure 8)."""
+
+from mcc import CLOSE, PASS, TCP4, UDP4, Action, CompileError, Counter, Element, Stream, alert, element, struct, u32
+from mcc.diag import Diagnostic
+
+
+def printable(word: bytes) -> bytes:
+    """A word as the text of an alert: bytes that are no printable ASCII as \\x.. escapes."""
+    return repr(word)[2:-1].encode()
+
+
+MODES = ("alert", "close", "mask", "remove", "replace", "full")
+
+
+@struct
+class Blocked:
+    """Whether the rest of the stream is taken out (mode "full")."""
+
+    rest: bool = False
+
+
+@element(session=TCP4 | UDP4, scratch=Blocked)
+class WordMatcher(Element):
+    """Looks for words in both directions of a stream, and does something about them.
+
+    words: bytes, or a list of them: leftmost-longest occurrences that do not overlap (docs/streams.md, Matches).
+    mode: alert     reports it; nothing is held or changed
+          close     reports it and closes the session; no byte of the word passes
+          mask      every byte of the word becomes `byte`
+          remove    the word is taken out
+          replace   `text` takes its place; the lengths may differ
+          full      `text` takes the place of the word and of all that follows in this direction (a page that says why)
+    text: for replace and full. byte: for mask, "*". id: of the first word's alerts; word i has id + i.
+
+    Context: any; remove, replace and full change lengths, so TCP wants a duplex. Except in mode alert, the bytes of
+    what may become a word wait for the rest. Counter: `found`. Alerts (alert, close): the word; the offset is behind
+    its last byte.
+    Raises CompileError for an unknown mode.
+    """
+
+    words: bytes | list[bytes]
+    mode: str = "remove"
+    text: bytes = b""
+    byte: int = 42
+    id: u32 = 1
+
+    def setup(self) -> None:
+        if self.mode not in MODES:
+            raise CompileError((Diagnostic("error", self.span, f"WordMatcher has no mode {self.mode!r}",
+                                           f"one of {', '.join(MODES)}"),))
+        words = [self.words] if isinstance(self.words, bytes) else list(self.words)
+        self.texts = [printable(w) for w in words]
+        self.found = Counter()
+
+    def process_data(self, s: Blocked, stream: Stream) -> Action:
+        if self.mode == "full":
+            if s.rest:
+                rest = stream.mark()
+                stream.skip(stream.available)
+                stream.remove(rest, stream.mark())
+                return PASS
+        for m in stream.matches(self.words):
+            self.found += 1
+            if self.mode == "alert":
+                alert(self.id + u32(m.index), self.texts[m.index])
+            elif self.mode == "close":
+                alert(self.id + u32(m.index), self.texts[m.index])
+                return CLOSE
+            elif self.mode == "mask":
+                stream.mask(m, self.byte)
+            elif self.mode == "remove":
+                stream.remove(m)
+            elif self.mode == "replace":
+                stream.replace(m, self.text)
+            elif self.mode == "full":
+                s.rest = True
+                stream.replace(m, self.text)
+                break
+        if self.mode == "full":
+            if s.rest:
+                behind = stream.mark()
+                stream.skip(stream.available)
+                stream.remove(behind, stream.mark())
+        return PASS

@@ -1,0 +1,231 @@
+#include "mcc_io_loop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "mcc_core.h"
+#include "mcc_io.h"
+
+#define MCC_LOOP_SECOND 1000000000ull
+#define MCC_LOOP_NAP 5000000ull /* ns: the longest sleep */
+
+struct mcc_loop {
+    const struct mcc_loop_ops *ops; /* borrowed */
+    struct mcc_io_sink sink;
+    uint32_t ports;
+    uint64_t start, began; /* ns: the same moment, as the box and as CLOCK_MONOTONIC say it */
+    struct mcc_io io[MCC_MAX_PORTS];
+};
+
+static const struct mcc_io_type *const io_loop_types[] = {&mcc_io_afpacket, &mcc_io_tap, &mcc_io_null};
+
+static uint64_t io_clock(clockid_t id)
+{
+    struct timespec t;
+    (void)clock_gettime(id, &t);
+    return (uint64_t)t.tv_sec * MCC_LOOP_SECOND + (uint64_t)t.tv_nsec;
+}
+
+uint64_t mcc_loop_now(const struct mcc_loop *loop)
+{
+    return loop->start + (io_clock(CLOCK_MONOTONIC) - loop->began);
+}
+
+/* ---------------------------------------------------------------- ports */
+
+static void io_loop_shut(struct mcc_loop *loop, struct mcc_io *io, int error)
+{
+    io->error = error;
+    io->retry = mcc_loop_now(loop) + MCC_LOOP_SECOND;
+    if (io->type)
+        io->type->close(io);
+}
+
+static void io_loop_retry(struct mcc_loop *loop, struct mcc_io *io)
+{
+    int rc = io->type->open(io);
+    if (rc < 0)
+        io_loop_shut(loop, io, -rc);
+    else
+        io->error = 0;
+}
+
+/* Sends what has gathered for a port. */
+static void io_loop_put(struct mcc_loop *loop, struct mcc_io *io)
+{
+    struct mcc_core *core = loop->sink.core;
+    int rc = 0;
+    if (!io->type || io->error)
+        for (uint32_t i = 0; i < io->queued; i++)
+            mcc_io_refused(io, core, io->queue[i], io->error);
+    else if (io->queued)
+        rc = io->type->out(io, core);
+    if (rc < 0)
+        io_loop_shut(loop, io, -rc);
+    io->queued = 0;
+}
+
+/* Sends what waits in the core's out[]: for each port in its order. */
+static void io_loop_drain(struct mcc_io_sink *sink)
+{
+    struct mcc_loop *loop = (struct mcc_loop *)(void *)((uint8_t *)sink - offsetof(struct mcc_loop, sink));
+    struct mcc_core *core = sink->core;
+    if (!core->out_count)
+        return;
+    for (uint32_t i = 0; i < core->out_count; i++) {
+        struct mcc_io *io = &loop->io[core->out[i]->out_port];
+        io->queue[io->queued++] = core->out[i];
+        if (io->queued == MCC_IO_QUEUE)
+            io_loop_put(loop, io);
+    }
+    for (uint32_t i = 0; i < loop->ports; i++)
+        if (loop->io[i].queued)
+            io_loop_put(loop, &loop->io[i]);
+    for (uint32_t i = 0; i < core->out_count; i++)
+        mcc_buffer_put(core->buffers, core->out[i]);
+    core->out_count = 0;
+}
+
+struct mcc_loop *mcc_loop_new(const struct mcc_loop_ops *ops, void *box, struct mcc_core *core,
+                              uint32_t ports, uint64_t start, bool split)
+{
+    struct mcc_loop *loop = ports <= MCC_MAX_PORTS ? calloc(1, sizeof *loop) : NULL;
+    if (!loop)
+        return NULL;
+    loop->ops = ops;
+    loop->sink = (struct mcc_io_sink){
+        .burst = ops->burst, .drain = io_loop_drain, .box = box, .core = core, .split = split};
+    loop->ports = ports;
+    uint64_t now = io_clock(CLOCK_REALTIME); /* opening the box took its time */
+    loop->start = start > now ? start : now;
+    loop->began = io_clock(CLOCK_MONOTONIC);
+    for (uint32_t i = 0; i < ports; i++) {
+        loop->io[i].fd = -1;
+        loop->io[i].port = (uint8_t)i;
+    }
+    return loop;
+}
+
+void mcc_loop_free(struct mcc_loop *loop)
+{
+    if (!loop)
+        return;
+    for (uint32_t i = 0; i < loop->ports; i++) {
+        if (loop->io[i].type)
+            loop->io[i].type->close(&loop->io[i]);
+        mcc_io_slots_free(&loop->io[i], loop->sink.core);
+    }
+    free(loop);
+}
+
+int mcc_loop_open(struct mcc_loop *loop, uint32_t port, const char *type, const char *device)
+{
+    struct mcc_io *io = &loop->io[port];
+    int rc = -EPROTONOSUPPORT;
+    if (strlen(device) >= sizeof io->device)
+        return -ENODEV;
+    memcpy(io->device, device, strlen(device) + 1);
+    for (uint32_t i = 0; i < sizeof io_loop_types / sizeof *io_loop_types; i++)
+        if (strcmp(io_loop_types[i]->name, type) == 0) {
+            rc = mcc_io_slots(io);
+            if (rc == 0)
+                rc = io_loop_types[i]->open(io);
+            if (rc == 0)
+                io->type = io_loop_types[i];
+            break;
+        }
+    if (rc < 0)
+        mcc_io_slots_free(io, loop->sink.core);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- turns */
+
+/* One look at every port; whether anything came. */
+static bool io_loop_look(struct mcc_loop *loop)
+{
+    bool came = false;
+    loop->sink.now = mcc_loop_now(loop);
+    for (uint32_t i = 0; i < loop->ports; i++) {
+        struct mcc_io *io = &loop->io[i];
+        if (!io->type)
+            continue;
+        if (io->error && loop->sink.now >= io->retry)
+            io_loop_retry(loop, io);
+        if (io->error)
+            continue;
+        int n = io->type->in(io, &loop->sink);
+        if (n < 0)
+            io_loop_shut(loop, io, -n);
+        came = came || n > 0;
+    }
+    mcc_io_flush(&loop->sink);
+    return came;
+}
+
+/* Sleeps until a frame comes, a timer is due, or `until`; false: a signal came. */
+static bool io_loop_sleep(struct mcc_loop *loop, uint64_t now, uint64_t until)
+{
+    struct pollfd f[MCC_MAX_PORTS];
+    nfds_t n = 0;
+    uint64_t due = loop->sink.core->due;
+    until = due < until ? due : until;
+    uint64_t ns = until > now ? until - now : 0;
+    ns = ns < MCC_LOOP_NAP ? ns : MCC_LOOP_NAP;
+    for (uint32_t i = 0; i < loop->ports; i++)
+        if (loop->io[i].fd >= 0)
+            f[n++] = (struct pollfd){.fd = loop->io[i].fd, .events = POLLIN};
+    struct timespec t = {.tv_sec = 0, .tv_nsec = (long)ns};
+    return ppoll(f, n, &t, NULL) >= 0 || errno != EINTR;
+}
+
+void mcc_loop_run(struct mcc_loop *loop, uint64_t ns)
+{
+    uint64_t until = mcc_loop_now(loop) + ns;
+    bool going = true;
+    while (going) {
+        bool came = io_loop_look(loop);
+        uint64_t now = came ? loop->sink.now : mcc_loop_now(loop);
+        if (now >= loop->sink.core->due || !came) {
+            loop->ops->advance(loop->sink.box, now);
+            io_loop_drain(&loop->sink);
+        }
+        going = now < until && (came || io_loop_sleep(loop, now, until));
+    }
+    for (uint32_t i = 0; i < loop->ports; i++) {
+        struct mcc_io *io = &loop->io[i];
+        if (io->type && !io->error && io->type->lost)
+            loop->sink.core->ports[i].rx_errors += io->type->lost(io);
+    }
+}
+
+void mcc_loop_finish(struct mcc_loop *loop)
+{
+    loop->ops->finish(loop->sink.box);
+    io_loop_drain(&loop->sink);
+}
+
+/* ---------------------------------------------------------------- what happened */
+
+int mcc_loop_error(const struct mcc_loop *loop, uint32_t port)
+{
+    return loop->io[port].error;
+}
+
+uint32_t mcc_loop_mtu(const struct mcc_loop *loop, uint32_t port)
+{
+    return loop->io[port].mtu;
+}
+
+uint64_t mcc_loop_supers(const struct mcc_loop *loop, uint32_t port)
+{
+    return loop->io[port].supers;
+}
+
+uint64_t mcc_loop_too_long(const struct mcc_loop *loop, uint32_t port)
+{
+    return loop->io[port].too_long;
+}

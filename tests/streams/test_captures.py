@@ -1,0 +1,221 @@
+"""Real captures through TCP contexts: what elements read, and what goes out edited, against independent reassembly.
+
+`crc32.json` holds length and zlib.crc32 of every direction that the truth of the shared captures calls clean, computed from the
+streams of `tools/oracle.py streams` (tshark, and a second reassembler that agrees).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcc import PASS, TCP4, Action, Chain, Element, Port, Stream, chain, duplex, element, struct, tcp, u32, u64
+from mcc.api import Module
+from mcc.driver import compile_any
+from mcc.run.module import RunnableModule
+from mcc.run.ports import bind
+from mcc.run.runner import RunOptions, RunResult, run_captures
+
+NIGHTLY = bool(os.environ.get("MCC_NIGHTLY"))
+
+KNOWN = {f"{link}:{tags}{ip}:tcp".replace("::", ":").lstrip(":") for link in ("eth", "sll", "raw", "null", "")
+         for tags in ("", "vlan:", "vlan:vlan:") for ip in ("ip", "ipv6")}
+"""Encapsulations that the parser looks into; tunnels and others are of a later version."""
+
+NOT_READ = {"sv--tcp-session-ipv6-decode-malformed.pcap": "its data are behind an IPv6 extension header"}
+
+
+@struct
+class Seen:
+    bytes: u64 = 0
+    crc: u32 = 0
+
+
+@element(session=TCP4, scratch=Seen)
+class Crc(Element):
+    def process_data(self, s: Seen, stream: Stream) -> Action:
+        for c in stream.chunks():
+            s.bytes += len(c)
+            s.crc = c.crc32(s.crc)
+        return PASS
+
+
+@element(session=TCP4)
+class Replace(Element):
+    word: bytes
+    text: bytes
+
+    def process_data(self, stream: Stream) -> Action:
+        for m in stream.matches(self.word):
+            stream.replace(m, self.text)
+        return PASS
+
+
+@chain
+def reading() -> Iterator[Any]:
+    yield duplex(Port("lan"), tcp(Crc()), Port("wan"))
+
+
+def replacing(word: bytes, text: bytes) -> Chain:
+    """`before` sees what comes to the client's side edited, `after` what comes to the server's."""
+    def make() -> Iterator[Any]:
+        before, after = Crc(), Crc()
+        yield duplex(Port("lan"), tcp([before, Replace(word, text), after], hold_timeout=0), Port("wan"))
+    return chain(make)
+
+
+def compiled(c: Chain) -> Module:
+    return Module(compile_any(c), target="generic", level="-O1")
+
+
+@pytest.fixture(scope="module")
+def reader() -> Module:
+    return compiled(reading)
+
+
+@pytest.fixture(scope="session")
+def truth() -> dict[str, list[tuple[int, str, int, int]]]:
+    """By capture: (conversation, direction, bytes, crc32)."""
+    found = json.loads((Path(__file__).parent / "crc32.json").read_text())
+    return {k: [tuple(r) for r in rows] for k, rows in found.items()}
+
+
+def conversations(shared: Path, name: str) -> dict[int, dict[str, Any]]:
+    about = json.loads((shared / "captures" / "truth" / f"{name}.json").read_text())
+    return {s["id"]: s for s in about["tcp"]["streams"] if s["encap"] in KNOWN}
+
+
+def through(module: Module, path: Path, folder: Path, burst: int = 32) -> tuple[RunResult, list[dict[str, Any]]]:
+    sessions = folder / "sessions.jsonl"
+    result = run_captures(RunnableModule(module),
+                          bind(module.compiled.graph.ports, str(path), str(folder / f"out{path.suffix}"), {}),
+                          RunOptions(sessions=str(sessions), burst=burst))
+    return result, [json.loads(line) for line in sessions.read_text().splitlines()]
+
+
+def seen(sessions: list[dict[str, Any]], to_server: str, to_client: str) -> dict[tuple[str, str], list[tuple[int, int]]]:
+    """(bytes, crc) by (sender, receiver)."""
+    out: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    for s in sessions:
+        k = s["key"]
+        if k.get("proto") != "tcp":
+            continue
+        a, b = f"{k['src']}:{k['sport']}", f"{k['dst']}:{k['dport']}"
+        for way, name, hosts in (("to_server", to_server, (a, b)), ("to_client", to_client, (b, a))):
+            got = s[way]["scratch"][name]
+            out[hosts].append((got["bytes"], got["crc"]))
+    return out
+
+
+def conserved(result: RunResult) -> bool:
+    st = result.stats
+    came = sum(p["rx_packets"] for p in st["ports"].values()) + st["made"]
+    return bool(came == st["sent"] + sum(st["drops"].values()) + st["held"]) and st["held"] == 0
+
+
+@pytest.mark.parametrize("burst", [32, 7, 1])
+def test_crc_of_every_clean_direction(reader: Module, shared: Path, truth: dict[str, Any], tmp_path: Path,
+                                      burst: int) -> None:
+    wrong, checked = [], 0
+    names = sorted(truth) if burst == 32 or NIGHTLY else sorted(truth)[burst::6]
+    for name in names:
+        if name in NOT_READ:
+            continue
+        hosts = conversations(shared, name)
+        result, sessions = through(reader, shared / "captures" / name, tmp_path, burst)
+        got = seen(sessions, "Crc", "Crc")
+        if not conserved(result) or result.stats["drops"]:
+            wrong.append((name, "packets", result.stats["drops"]))
+        for number, way, length, crc in truth[name]:
+            if number in hosts:
+                ends = (hosts[number]["client"], hosts[number]["server"])
+                checked += 1
+                if (length, crc) not in got[ends if way == "c2s" else ends[::-1]]:
+                    wrong.append((name, number, way))
+    assert wrong == []
+    assert checked > (1000 if burst == 32 else 50)
+
+
+@pytest.fixture(scope="session")
+def streams(shared: Path, tshark: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The bytes of every direction of a capture, from the oracle."""
+    tool = shared / "tools" / "oracle.py"
+    if not tool.is_file():
+        pytest.skip("there is no ../shared/tools/oracle.py")
+    known: dict[str, dict[tuple[int, str], bytes]] = {}
+
+    def get(name: str) -> dict[tuple[int, str], bytes]:
+        if name not in known:
+            folder = tmp_path_factory.mktemp("streams")
+            subprocess.run([sys.executable, str(tool), "streams", str(shared / "captures" / name), str(folder)], check=True,
+                           capture_output=True)
+            known[name] = {(int(p.name.partition(".")[0]), p.suffix[1:]): p.read_bytes() for p in folder.iterdir()}
+        return known[name]
+    return get
+
+
+SAMPLE = 12
+WORDS = ((b"HTTP", b"[http]"), (b"e", b""), (b"\0\0", b"zero"), (b"a", b"A" * 300), (b"ing", b"ING"))
+
+
+def some(truth: dict[str, Any]) -> list[str]:
+    names = [n for n in sorted(truth) if n not in NOT_READ]
+    return names if NIGHTLY else names[::len(names) // SAMPLE]
+
+
+@pytest.mark.parametrize(("word", "text"), WORDS, ids=[str(w) for w, _ in WORDS])
+def test_streams_after_a_replacement(shared: Path, truth: dict[str, Any], streams: Any, tmp_path: Path, word: bytes,
+                                     text: bytes) -> None:
+    """What goes out of the context is bytes.replace of what the oracle read, whatever segments cut the words."""
+    module = compiled(replacing(word, text))
+    wrong, hits = [], 0
+    for name in some(truth):
+        hosts, data = conversations(shared, name), streams(name)
+        result, sessions = through(module, shared / "captures" / name, tmp_path)
+        got = seen(sessions, "after", "before")
+        if not conserved(result) or any(e["faults"] for e in result.stats["elements"].values()):
+            wrong.append((name, "packets", result.stats))
+        for number, way, _, _ in truth[name]:
+            if number in hosts:
+                ends = (hosts[number]["client"], hosts[number]["server"])
+                hits += data[number, way].count(word)
+                want = data[number, way].replace(word, text)
+                if (len(want), zlib.crc32(want)) not in got[ends if way == "c2s" else ends[::-1]]:
+                    wrong.append((name, number, way, len(want)))
+    assert wrong == []
+    assert hits > 5
+
+
+@pytest.mark.parametrize(("word", "text"), WORDS[:2] if not NIGHTLY else WORDS, ids=str)
+def test_what_is_on_the_wire_after_a_replacement(shared: Path, truth: dict[str, Any], tshark: str, tmp_path: Path,
+                                                 word: bytes, text: bytes, streams: Any) -> None:
+    """tshark reassembles the output to the replaced stream: sequence numbers, lengths and splits fit."""
+    tool = shared / "tools" / "oracle.py"
+    module = compiled(replacing(word, text))
+    wrong, checked = [], 0
+    for name in some(truth)[::3]:
+        hosts, data = conversations(shared, name), streams(name)
+        path = shared / "captures" / name
+        through(module, path, tmp_path)
+        folder = tmp_path / f"wire-{name}"
+        subprocess.run([sys.executable, str(tool), "streams", str(tmp_path / f"out{path.suffix}"), str(folder)],
+                       check=True, capture_output=True)
+        sent = {hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir()}
+        for number, way, _, _ in truth[name]:
+            if number in hosts and not hosts[number]["midstream"]:
+                checked += 1
+                want = data[number, way].replace(word, text)
+                if want and hashlib.sha256(want).hexdigest() not in sent:
+                    wrong.append((name, number, way, len(want)))
+    assert wrong == []
+    assert checked > 3
