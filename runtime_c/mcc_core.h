@@ -51,6 +51,12 @@ enum mcc_reason { /* drop reasons that every chain has; the module's own follow 
                   MCC_DROP_TCP_CLOSED,    /* of a connection that an element ended */
                   MCC_DROP_TCP_POLICY,    /* midstream, protected: dropped by declared policy */
                   MCC_DROP_REFUSED,       /* the device of a live port would not send it */
+                  MCC_DROP_FRAG_JOINED,    /* not lost: a fragment that became part of a whole datagram */
+                  MCC_DROP_FRAG_DUPLICATE, /* a fragment that was here already, byte for byte */
+                  MCC_DROP_FRAG_OVERLAP,   /* of a datagram whose fragments overlap (RFC 5722) */
+                  MCC_DROP_FRAG_MALFORMED, /* a length or an end that cannot be */
+                  MCC_DROP_FRAG_LIMIT,     /* too many fragments, datagrams or bytes wait */
+                  MCC_DROP_FRAG_TIMEOUT,   /* the rest of the datagram did not come in time */
                   MCC_REASONS,
 };
 

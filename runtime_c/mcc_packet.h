@@ -82,6 +82,8 @@ struct mcc_packet {
     uint8_t refs;            /* who holds the buffer beside its owner: mcc_buffer_put() gives it back at 0 */
     uint8_t stream;          /* enum mcc_stream_flag */
     uint16_t gso; /* a super-frame of a live port: payload of each of its segments; 0: an ordinary frame */
+    uint16_t mtu; /* the datagram came in fragments: the longest IP packet among them (mcc_frag.h); 0: it did not */
+    uint32_t frag_id; /* then: the identification of an IPv6 one */
 };
 
 enum mcc_stream_flag {

@@ -37,6 +37,15 @@ static void take_payload(struct mcc_packet *p, uint32_t skip, uint32_t len)
     p->in_len = len - skip;
 }
 
+/* Takes `skip` bytes, which came before, off the front: the rest moves up to the header, as the segment goes out. */
+static void cut_front(struct mcc_packet *p, uint32_t skip)
+{
+    p->content_len -= skip;
+    memmove(p->content, p->content + skip, p->content_len);
+    p->in_len = p->content_len;
+    p->stream |= MCC_STREAM_CHANGED;
+}
+
 /* ---------------------------------------------------------------- in order */
 
 static void skip_hole(const struct mcc_turn *t, struct mcc_tcp_way *w, uint64_t bytes)
@@ -85,10 +94,12 @@ static bool deliver_waiting(const struct mcc_turn *t, struct mcc_tcp *tcp)
         uint32_t skip = (uint32_t)(w->next - p->pos);
         if (skip) {
             t->shared->tcp.overlaps++;
-            p->content += skip;
-            p->content_len -= skip;
-            if (!(p->stream & MCC_STREAM_SENT))
-                p->stream |= MCC_STREAM_CHANGED;
+            if (p->stream & MCC_STREAM_SENT) {
+                p->content += skip;
+                p->content_len -= skip;
+            } else {
+                cut_front(p, skip);
+            }
         }
         p->stream &= (uint8_t)~MCC_STREAM_FIN;
         p->stream |= MCC_STREAM_LATE;
@@ -136,6 +147,29 @@ static void enqueue(const struct mcc_turn *t, struct mcc_tcp_way *w, struct mcc_
         t->core->held++;
 }
 
+/* Bytes of p that came before, in segments that wait, are made what they were: the first copy counts. */
+static void first_copy(const struct mcc_turn *t, const struct mcc_tcp_way *w, struct mcc_packet *p, uint64_t x)
+{
+    bool differs = false;
+    for (const struct mcc_packet *q = w->waiting; q && (int64_t)(q->pos - (x + p->content_len)) < 0; q = q->next) {
+        uint64_t from = (int64_t)(q->pos - x) > 0 ? q->pos : x, end = q->pos + q->in_len;
+        uint64_t to = (int64_t)(end - (x + p->content_len)) < 0 ? end : x + p->content_len;
+        if ((int64_t)(to - from) <= 0)
+            continue;
+        uint8_t *mine = p->content + (from - x);
+        const uint8_t *theirs = q->content + (from - q->pos);
+        if (memcmp(mine, theirs, (size_t)(to - from)) != 0) {
+            memcpy(mine, theirs, (size_t)(to - from));
+            differs = true;
+        }
+    }
+    if (differs) {
+        t->shared->tcp.conflicts++;
+        p->stream |= MCC_STREAM_CHANGED;
+        mcc_checksum_fill(p);
+    }
+}
+
 static void out_of_order(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, const struct mcc_segment *s)
 {
     unsigned d = t->id & 1;
@@ -145,6 +179,7 @@ static void out_of_order(const struct mcc_turn *t, struct mcc_tcp *tcp, struct m
     take_payload(p, 0, s->len);
     p->stream = fin ? MCC_STREAM_FIN : 0;
     p->pos = s->x;
+    first_copy(t, w, p, s->x);
     if (!strict(t->rules)) { /* it goes on; a copy waits to be read */
         struct mcc_packet *copy = mcc_buffer_copy(t->core->buffers, p);
         if (copy) {
@@ -171,8 +206,12 @@ static void again(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pack
     unsigned d = t->id & 1;
     struct mcc_tcp_way *w = &tcp->way[d];
     const struct mcc_way *map = &t->ways[d];
-    uint64_t behind = s->x + s->len;
-    uint64_t low = map->forward_low ? map->forward_low(t->flow, s->x) : s->x;
+    uint32_t before = (int64_t)s->x < 0 ? (uint32_t)-(int64_t)s->x : 0; /* bytes in the place of the SYN or earlier */
+    uint64_t behind = s->x + s->len, first = before ? 0 : s->x;
+    before = before < s->len ? before : s->len;
+    if ((int64_t)behind < 0)
+        behind = 0;
+    uint64_t low = map->forward_low ? map->forward_low(t->flow, first) : first;
     uint64_t high = map->forward ? map->forward(t->flow, behind) : behind;
     uint64_t limit = w->sent - w->fin_sent;
     bool probe = s->len <= KEEPALIVE && s->x + 1 == w->next && w->acked == w->sent && !(s->flags & (MCC_TCP_SYN | MCC_TCP_FIN));
@@ -186,10 +225,10 @@ static void again(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pack
         high = limit;
     if (!tcp->mapped && !map->forward && !t->rules->writes) {
         bool changed = false;
-        if (!probe && mcc_tcp_differs(w, low, p->content, s->len, &changed)) {
+        if (mcc_tcp_differs(w, low, p->content + before, s->len - before, &changed)) {
             t->shared->tcp.conflicts++;
             p->stream |= MCC_STREAM_CHANGED;
-            mcc_tcp_recall(w, low, p->content, s->len, &changed);
+            mcc_tcp_overlay(w, low, p->content + before, s->len - before);
             mcc_checksum_fill(p);
         }
         map->out(t->box, t->flow, t->id, p);
@@ -443,8 +482,9 @@ static int data_segment(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mc
     struct mcc_tcp_way *w = &tcp->way[t->id & 1];
     bool fin = s->flags & MCC_TCP_FIN;
     int64_t ahead = (int64_t)(s->x - w->next), over = (int64_t)(s->x + s->len + s->missing + fin - w->next);
-    if (s->len > w->biggest)
-        w->biggest = s->len < 65535 ? (uint16_t)s->len : 65535;
+    uint32_t size = s->len + 4u * (mcc_tcp_head(p)[12] >> 4) - MCC_TCP_BYTES; /* options take room from the payload */
+    if (s->len && size > w->biggest)
+        w->biggest = size < 65535 ? (uint16_t)size : 65535;
     if (ahead > 0) {
         out_of_order(t, tcp, p, s);
         return MCC_PASS;
@@ -455,16 +495,19 @@ static int data_segment(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mc
     }
     uint32_t old = (uint32_t)-ahead;
     p->stream = 0;
+    if (w->waiting) {
+        take_payload(p, 0, s->len);
+        first_copy(t, w, p, s->x);
+    }
     if (old && s->len) { /* its beginning is known: the first copy of that counts */
         bool changed = false;
         t->shared->tcp.overlaps++;
         take_payload(p, 0, s->len);
         if (strict(t->rules)) {
-            take_payload(p, old < s->len ? old : s->len, s->len);
-            p->stream |= MCC_STREAM_CHANGED;
+            cut_front(p, old < s->len ? old : s->len);
         } else if (mcc_tcp_differs(w, s->x, p->content, old < s->len ? old : s->len, &changed)) {
             t->shared->tcp.conflicts++;
-            mcc_tcp_recall(w, s->x, p->content, old < s->len ? old : s->len, &changed);
+            mcc_tcp_overlay(w, s->x, p->content, old < s->len ? old : s->len);
             mcc_checksum_fill(p);
         }
         if (!strict(t->rules)) { /* it goes on whole; its new bytes are read */

@@ -50,7 +50,7 @@ struct mcc_tcp_way {               /* one direction, by the host that sends */
     uint16_t window;               /* as this host last announced it */
     uint16_t window_out;           /* as it was passed on */
     uint16_t mss;                  /* largest segment this host takes; 0: not known */
-    uint16_t biggest;              /* payload of the largest segment it sent */
+    uint16_t biggest;              /* payload and options of the largest segment it sent */
     uint8_t scale;                 /* shift of this host's window */
     uint8_t tries;                 /* of sending owned data again */
     uint8_t dup_acks;
@@ -114,6 +114,8 @@ void mcc_tcp_acked(const struct mcc_turn *t, struct mcc_tcp_way *w);
 void mcc_tcp_forget(struct mcc_streams *s, struct mcc_tcp_way *w);
 /* Copies kept bytes y .. y + len to `to`; the number of bytes from y on that are there. */
 uint32_t mcc_tcp_recall(const struct mcc_tcp_way *w, uint64_t y, uint8_t *to, uint32_t len, bool *changed);
+/* Makes bytes at y .. y + len what was kept of them; others stay. */
+void mcc_tcp_overlay(const struct mcc_tcp_way *w, uint64_t y, uint8_t *bytes, uint32_t len);
 /* Compares: 0 equal as far as kept, 1 different, with *known bytes compared. */
 bool mcc_tcp_differs(const struct mcc_tcp_way *w, uint64_t y, const uint8_t *bytes, uint32_t len, bool *changed);
 

@@ -109,12 +109,23 @@ uint32_t mcc_tcp_recall(const struct mcc_tcp_way *w, uint64_t y, uint8_t *to, ui
 bool mcc_tcp_differs(const struct mcc_tcp_way *w, uint64_t y, const uint8_t *bytes, uint32_t len, bool *changed)
 {
     bool differs = false;
-    for (const struct mcc_kept *k = w->kept; k && k->y < y + len; k = k->next) {
-        uint64_t from = k->y > y ? k->y : y, to = k->y + k->len < y + len ? k->y + k->len : y + len;
-        if (from >= to)
+    for (const struct mcc_kept *k = w->kept; k && (int64_t)(k->y - (y + len)) < 0; k = k->next) {
+        uint64_t from = (int64_t)(k->y - y) > 0 ? k->y : y, end = k->y + k->len;
+        uint64_t to = (int64_t)(end - (y + len)) < 0 ? end : y + len;
+        if ((int64_t)(to - from) <= 0)
             continue;
         *changed |= k->changed;
         differs |= memcmp(k->bytes + (from - k->y), bytes + (from - y), (size_t)(to - from)) != 0;
     }
     return differs;
+}
+
+void mcc_tcp_overlay(const struct mcc_tcp_way *w, uint64_t y, uint8_t *bytes, uint32_t len)
+{
+    for (const struct mcc_kept *k = w->kept; k && (int64_t)(k->y - (y + len)) < 0; k = k->next) {
+        uint64_t from = (int64_t)(k->y - y) > 0 ? k->y : y, end = k->y + k->len;
+        uint64_t to = (int64_t)(end - (y + len)) < 0 ? end : y + len;
+        if ((int64_t)(to - from) > 0)
+            memcpy(bytes + (from - y), k->bytes + (from - k->y), (size_t)(to - from));
+    }
 }

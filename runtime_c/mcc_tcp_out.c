@@ -13,8 +13,8 @@ static uint32_t segment_limit(const struct mcc_tcp *tcp, const struct mcc_packet
 {
     const struct mcc_tcp_way *w = &tcp->way[d], *to = &tcp->way[1 - d];
     uint32_t options = 4u * (p->data[p->l4 + 12] >> 4) - 20u, least = LEAST - options;
-    uint32_t limit = w->biggest > least ? w->biggest : least;
-    if (to->mss > options && limit > to->mss - options && w->biggest <= to->mss - options)
+    uint32_t limit = w->biggest > least + options ? w->biggest - options : least;
+    if (to->mss > options && limit > to->mss - options && w->biggest <= to->mss)
         limit = to->mss - options;
     return limit;
 }
@@ -119,6 +119,8 @@ void mcc_tcp_send(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pack
     uint32_t n = p->content_len;
     bool fin = p->stream & MCC_STREAM_FIN;
     if (p->stream & MCC_STREAM_SENT) {
+        if (n + fin)
+            mcc_tcp_keep(t, w, p, w->sent, n, fin, false);
         w->sent += n + fin;
         w->fin_sent |= fin;
         mcc_buffer_put(t->core->buffers, p);

@@ -11,7 +11,7 @@ For each leaf and direction that has a context, in this order (docs/contexts.md,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mcc.emit.handlers import has_matches, signature
@@ -29,6 +29,12 @@ CHOICES = {
     "urgent": {"map": "MCC_URGENT_MAP", "clear": "MCC_URGENT_CLEAR"},
     "secured": {"pass": "MCC_SECURED_PASS", "drop": "MCC_SECURED_DROP"},
 }
+
+
+def fragments(nodes: Iterable[GraphNode]) -> str:
+    """C: whose fragments the contexts of a chain want joined (enum mcc_frag_wants)."""
+    bits = {"tcp": "MCC_FRAG_TCP", "udp": "MCC_FRAG_UDP", "ip": "MCC_FRAG_ANY"}
+    return " | ".join(bits[p] for p in sorted({n.protocol for n in nodes})) or "0"
 
 
 @dataclass(frozen=True)

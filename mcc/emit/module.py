@@ -26,12 +26,13 @@ from mcc.ir.walkers import statements
 
 CORE_REASONS = ("no_buffer", "out_full", "no_session", "checksum", "parked_long", "unlinked",
                 "tcp_duplicate", "tcp_answered", "tcp_window", "tcp_full", "tcp_late", "tcp_closed", "tcp_policy",
-                "refused")
+                "refused",
+                "frag_joined", "frag_duplicate", "frag_overlap", "frag_malformed", "frag_limit", "frag_timeout")
 """Drop reasons of every chain, in the order of enum mcc_reason."""
 
 BOX_MEMBERS = frozenset({
     "core", "way", "talking", "pending", "packets", "batches", "batch", "next_timer", "walk", "site", "drops", "faults",
-    "came", "ending", "box"})
+    "came", "ending", "box", "session_ends", "stream", "streams", "frags"})
 """Names in struct mcc_box that no element's state may have."""
 
 NODE_REASONS = ("drop", "close", "reset", "fault")
@@ -141,7 +142,7 @@ class _Printer:
             "ports": self.graph.ports, "leaves": self.plans.leaves, "reasons": self.reasons[len(CORE_REASONS):],
             "nodes": nodes, "structs": [*(print_struct(t, c) for t, c in self.structs.items()), first] if first else
             [print_struct(t, c) for t, c in self.structs.items()],
-            "hidden": hidden, "streams": bool(hidden),
+            "hidden": hidden, "streams": bool(hidden), "fragments": contexts.fragments(self.graph.contexts),
             "digests": any(uses_digests(c) for c in self.codes.values()),
             "kinds": kinds, "walks": walk_texts, "sites_bound": max(1, len(self.scene.sites)),
             "inner_stages": [s.id for s in self.plans.stages if s.id > 0 or any(

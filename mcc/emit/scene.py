@@ -87,6 +87,8 @@ def leave(scene: Scene, leaf: Leaf) -> str:
     """How packets of a leaf leave: those that may have been rewritten have their checksums mended."""
     rewritten = leaf.stage > 0 or any(scene.codes[s.node].writes or scene.codes[s.node].context for a in (leaf.arc, leaf.mirror) if a is not None
                                       for s in steps(a.to))
+    if any(c.stream is not None for c in scene.codes.values()):  # whole datagrams that came in fragments
+        return "mcc_frag_out" if rewritten else "mcc_frag_send"
     return "mcc_core_out" if rewritten else "mcc_core_send"
 
 

@@ -130,7 +130,8 @@ class Net:
                 self._cable(self.box, "d1", self.server, "s0")
             for ns, device, four, six in ((self.client, "c0", CLIENT4, CLIENT6), (self.server, "s0", SERVER4, SERVER6)):
                 run("ip", "-n", ns, "addr", "add", f"{four}/24", "dev", device)
-                run("ip", "-n", ns, "addr", "add", f"{six}/64", "dev", device, "nodad")
+                if mtu >= 1280:  # what IPv6 demands
+                    run("ip", "-n", ns, "addr", "add", f"{six}/64", "dev", device, "nodad")
         except BaseException:
             self.close()
             raise

@@ -219,3 +219,51 @@ def test_what_is_on_the_wire_after_a_replacement(shared: Path, truth: dict[str, 
                     wrong.append((name, number, way, len(want)))
     assert wrong == []
     assert checked > 3
+
+
+def versions(path: Path, sender: str, receiver: str) -> dict[int, set[int]]:
+    """The bytes that a capture shows at each sequence number of one direction, read by scapy."""
+    from scapy.layers.inet import IP, TCP
+    from scapy.layers.inet6 import IPv6
+    from scapy.utils import PcapReader
+
+    out: dict[int, set[int]] = defaultdict(set)
+    with PcapReader(str(path)) as packets:
+        for p in packets:
+            net = p[IP] if IP in p else p[IPv6] if IPv6 in p else None
+            if net is None or TCP not in p or f"{net.src}:{p[TCP].sport}" != sender or f"{net.dst}:{p[TCP].dport}" != receiver:
+                continue
+            t = p[TCP]
+            raw = bytes(t)
+            left = net.len - 4 * net.ihl if IP in p else net.plen
+            payload = raw[4 * t.dataofs:left] if left else raw[4 * t.dataofs:]
+            for i, byte in enumerate(payload):
+                out[(t.seq + bool(t.flags & 2) + i) % (1 << 32)].add(byte)
+    return out
+
+
+def test_conflicting_overlaps(reader: Module, shared: Path, tmp_path: Path) -> None:
+    """Where a sender sends other bytes for the same place, one version goes out, and it is counted (first copy wins)."""
+    checked = apart = 0
+    for about in sorted((shared / "captures" / "truth").iterdir()):
+        truth = json.loads(about.read_text())
+        for s in truth.get("tcp", {}).get("streams", []):
+            ways = [w for w in ("c2s", "s2c") if "conflicting overlap" in s[w].get("why", [])]
+            if not ways or s["encap"] not in KNOWN:
+                continue
+            path = shared / "captures" / about.name.removesuffix(".json")
+            result, sessions = through(reader, path, tmp_path)
+            if len(seen(sessions, "Crc", "Crc")[s["client"], s["server"]]) > 1:
+                apart += 1  # the versions are years apart, in sessions of their own
+                continue
+            assert result.stats["contexts"]["tcp"]["conflicts"] > 0, path.name
+            for way in ways:
+                ends = (s["client"], s["server"]) if way == "c2s" else (s["server"], s["client"])
+                came = versions(path, *ends)
+                went = versions(tmp_path / f"out{path.suffix}", *ends)
+                assert any(len(v) > 1 for v in came.values()), (path.name, way)
+                double = [k for k, v in went.items() if len(v) > 1]
+                assert double == [], (path.name, s["id"], way, len(double))
+                assert all(went[k] <= came[k] for k in came if k in went)
+                checked += 1
+    assert checked >= 7 and apart <= 4
