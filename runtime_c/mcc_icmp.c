@@ -1,6 +1,5 @@
 #include "mcc_icmp.h"
 
-#include "mcc_header.h"
 #include "mcc_made.h"
 
 enum { ICMP_BYTES = 8, LEAST_QUOTE = 8, LEAST_PATH_IP = 68, LEAST_PATH_IP6 = 1280 };
@@ -84,19 +83,19 @@ void mcc_icmp_answer(struct mcc_packet *q, const struct mcc_packet *p, const str
 /* Writes a quoted number; both checksums follow. */
 static void set_quoted(struct mcc_packet *p, const struct mcc_icmp_error *e, uint32_t at, uint32_t value)
 {
-    uint32_t was = mcc_load32(p->data + at), sum = e->tcp + 16;
+    uint32_t was = mcc_be32(p->data + at), sum = e->tcp + 16;
     if (was == value)
         return;
-    mcc_store32(p->data + at, value);
+    mcc_put32(p->data + at, value);
     mcc_delta32(&p->l4_delta, was, value);
     p->fix |= MCC_FIX_L4;
     if (e->end < sum + 2)
         return;
     uint32_t delta = 0;
-    uint16_t before = mcc_load16(p->data + sum);
+    uint16_t before = mcc_be16(p->data + sum);
     mcc_delta32(&delta, was, value);
     mcc_checksum_apply(p->data + sum, delta, false);
-    mcc_delta16(&p->l4_delta, before, mcc_load16(p->data + sum));
+    mcc_delta16(&p->l4_delta, before, mcc_be16(p->data + sum));
 }
 
 /* The position in the sender's space of the segment that was sent on at y. */
@@ -105,9 +104,9 @@ static uint64_t sender_position(const struct mcc_turn *t, const struct mcc_tcp_w
     const struct mcc_way *map = &t->ways[t->id & 1];
     if ((int64_t)(y - w->sent) >= 0)
         return w->next + (y - w->sent);
-    uint64_t x = map->back_low ? map->back_low(t->flow, y) : y;
+    uint64_t x = map->back ? map->back(t->flow, y) : y;
     if ((int64_t)(y - w->acked) >= 0 && (int64_t)(x - w->told) < 0)
-        x = w->told; /* what was removed in front of it has been acknowledged */
+        x = w->told; /* the host takes no error about what was acknowledged */
     return (int64_t)(x - w->next) > 0 ? w->next : x;
 }
 
@@ -117,7 +116,7 @@ void mcc_icmp_map(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pack
     struct mcc_tcp_way *w = &tcp->way[d], *other = &tcp->way[1 - d];
     if (tcp->state != MCC_TCP_OPEN || !w->known)
         return;
-    uint64_t y = mcc_tcp_unwrap(mcc_load32(p->data + e->tcp + 4), w->isn, w->acked);
+    uint64_t y = mcc_tcp_unwrap(mcc_be32(p->data + e->tcp + 4), w->isn, w->acked);
     bool outstanding = (int64_t)(y - w->acked) >= 0 && (int64_t)(y - w->sent) < 0;
     uint32_t least = p->layers & MCC_IP ? LEAST_PATH_IP : LEAST_PATH_IP6;
     if (e->mtu && outstanding && (w->path == 0 || e->mtu < w->path)) /* RFC 5927, 4.1 */
@@ -127,7 +126,7 @@ void mcc_icmp_map(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pack
     set_quoted(p, e, e->tcp + 4, w->isn + (uint32_t)sender_position(t, w, y));
     if (e->end >= e->tcp + 14 && other->known && p->data[e->tcp + 13] & MCC_TCP_ACK) {
         const struct mcc_way *map = &t->ways[1 - d];
-        uint64_t x = mcc_tcp_unwrap(mcc_load32(p->data + e->tcp + 8), other->isn, other->told);
+        uint64_t x = mcc_tcp_unwrap(mcc_be32(p->data + e->tcp + 8), other->isn, other->told);
         uint64_t got = map->forward ? map->forward(t->flow, x) : x;
         if ((int64_t)(got - other->sent) > 0)
             got = other->sent;

@@ -311,6 +311,8 @@ struct mcc_packet *mcc_stream_done(struct mcc_stream *st, struct mcc_window *w, 
             before->next = NULL;
         else
             released = NULL;
+        if (st->end - hold > st->shared->tcp.held_bytes_peak)
+            st->shared->tcp.held_bytes_peak = st->end - hold;
         w->held_since = tick;
         w->head = p;
         for (;; p = p->next) {

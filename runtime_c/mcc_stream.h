@@ -71,6 +71,7 @@ struct mcc_kept {
     uint8_t *bytes;
     uint64_t y;
     uint32_t len;
+    uint32_t gone;   /* bytes that have left, where it is queued; else all have */
     uint8_t owned;   /* acknowledged early: sent again by us */
     uint8_t changed; /* not what came */
     uint8_t fin;

@@ -200,6 +200,15 @@ static void out_of_order(const struct mcc_turn *t, struct mcc_tcp *tcp, struct m
 
 /* ---------------------------------------------------------------- again */
 
+/* Counts a retransmission with other bytes than before, where nothing was edited between y and `end`, so that it can be told. */
+static void conflicts(const struct mcc_turn *t, const struct mcc_tcp_way *w, const uint8_t *bytes, uint32_t len, uint64_t y,
+                      uint64_t end)
+{
+    bool changed = false;
+    if (end - y == len && mcc_tcp_differs(w, y, bytes, len, &changed) && !changed)
+        t->shared->tcp.conflicts++;
+}
+
 /* A segment all of whose bytes were seen. */
 static void again(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, const struct mcc_segment *s)
 {
@@ -213,7 +222,7 @@ static void again(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pack
         behind = 0;
     uint64_t low = map->forward_low ? map->forward_low(t->flow, first) : first;
     uint64_t high = map->forward ? map->forward(t->flow, behind) : behind;
-    uint64_t limit = w->sent - w->fin_sent;
+    uint64_t limit = w->queued ? mcc_tcp_left(w) : w->sent - w->fin_sent;
     bool probe = s->len <= KEEPALIVE && s->x + 1 == w->next && w->acked == w->sent && !(s->flags & (MCC_TCP_SYN | MCC_TCP_FIN));
     if (probe) /* RFC 1122, 4.2.3.6: not data */
         t->shared->tcp.keepalives++;
@@ -234,13 +243,25 @@ static void again(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pack
         map->out(t->box, t->flow, t->id, p);
         return;
     }
-    bool fin = s->flags & MCC_TCP_FIN && w->fin && w->fin_sent;
-    if ((int64_t)(high - w->acked) <= 0 && !fin && !probe) { /* the receiver has it: the sender must have lost our word of it */
+    if (probe) { /* the byte before the next, whatever it says */
+        mcc_tcp_set_seq(p, w->isn + (uint32_t)limit - 1);
+        mcc_tcp_translate(t, tcp, p, false);
+        map->out(t->box, t->flow, t->id, p);
+        return;
+    }
+    conflicts(t, w, p->content + before, s->len - before, low, high);
+    bool fin = s->flags & MCC_TCP_FIN && w->fin && w->fin_sent && !w->queued;
+    if (w->queued && (int64_t)(low - limit) >= 0) { /* it has not left yet: the window has no room */
+        mcc_tcp_push(t, tcp, true);
+        mcc_core_drop(t->core, p, MCC_DROP_TCP_ANSWERED);
+        return;
+    }
+    if ((int64_t)(high - w->acked) <= 0 && !fin) { /* the receiver has it: the sender must have lost our word of it */
         mcc_tcp_make(t, tcp, 1 - d, p, MCC_TCP_ACK);
         mcc_core_drop(t->core, p, MCC_DROP_TCP_ANSWERED);
         return;
     }
-    if ((int64_t)(low - w->acked) < 0 && !probe)
+    if ((int64_t)(low - w->acked) < 0)
         low = w->acked;
     mcc_tcp_resend(t, tcp, p, low, (int64_t)(high - low) > 0 ? (uint32_t)(high - low) : 0, fin);
 }
@@ -266,7 +287,11 @@ static void take_ack(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct
             deliver_waiting(&back, tcp);
             return;
         }
-        y = w->sent;
+        return;
+    }
+    if ((int64_t)(y - w->acked) >= 0) {
+        w->edge_y = y + ((uint64_t)tcp->way[d].window << (s->flags & MCC_TCP_SYN ? 0 : tcp->way[d].scale));
+        w->windowed = true;
     }
     if ((int64_t)(y - w->acked) > 0) {
         w->acked = y;
@@ -279,6 +304,10 @@ static void take_ack(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct
             mcc_tcp_wake(t, tcp);
     } else if (y == w->acked && s->len == 0 && w->kept && w->kept->owned && ++w->dup_acks == 3) {
         mcc_tcp_resend_owned(t, tcp, 1 - d); /* RFC 5681, 3.2, for what is ours to send again */
+    }
+    if (__builtin_expect(w->queued != NULL, 0)) {
+        const struct mcc_turn back = mcc_turn_back(t);
+        mcc_tcp_push(&back, tcp, false);
     }
 }
 
@@ -337,7 +366,10 @@ static int open_connection(const struct mcc_turn *t, struct mcc_tcp *tcp, struct
         bool fresh = !me->known || (me->next == 0 && me->sent == 0 && !me->fin && (ack || !other->known || other->next == 0));
         if (me->known && s->seq + 1 != me->isn && !fresh) {
             bool dead = (me->fin || me->reset) && (other->fin || other->reset || !other->known);
-            return dead && !ack ? MCC_TCP_AGAIN : MCC_PASS;
+            if (!dead || ack)
+                return MCC_PASS;
+            t->shared->tcp.reused++;
+            return MCC_TCP_AGAIN;
         }
         if (!me->known || s->seq + 1 != me->isn)
             begin(me, s->seq + 1);
@@ -455,13 +487,13 @@ static void pass(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packe
     unsigned d = t->id & 1;
     struct mcc_tcp_way *w = &tcp->way[d];
     if (tcp->mapped && !(s->flags & MCC_TCP_SYN)) {
-        uint64_t y = w->sent;
+        uint64_t y = mcc_tcp_left(w);
         if (s->x != w->next) {
             y = t->ways[d].forward ? t->ways[d].forward(t->flow, s->x) : s->x;
             if ((int64_t)(s->x - w->next) > 0)
                 y = w->sent + (s->x - w->next);
-            else if ((int64_t)(y - w->sent) > 0)
-                y = w->sent;
+            else if ((int64_t)(y - mcc_tcp_left(w)) > 0)
+                y = mcc_tcp_left(w);
         }
         mcc_tcp_set_seq(p, w->isn + (uint32_t)y);
     }
@@ -493,6 +525,14 @@ static int data_segment(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mc
         again(t, tcp, p, s);
         return MCC_PASS;
     }
+    if (__builtin_expect(w->kept_bytes + s->len > t->rules->buffer, 0) && t->rules->at_cap != MCC_CAP_PASS) {
+        bool reset = t->rules->at_cap == MCC_CAP_RESET;
+        t->shared->tcp.forgotten++;
+        if (reset)
+            mcc_tcp_close(t, tcp, p, true);
+        mcc_core_drop(t->core, p, reset ? MCC_DROP_TCP_CLOSED : MCC_DROP_TCP_FULL);
+        return MCC_CLOSE;
+    }
     uint32_t old = (uint32_t)-ahead;
     p->stream = 0;
     if (w->waiting) {
@@ -504,6 +544,10 @@ static int data_segment(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mc
         t->shared->tcp.overlaps++;
         take_payload(p, 0, s->len);
         if (strict(t->rules)) {
+            const struct mcc_way *map = &t->ways[t->id & 1];
+            uint32_t n = old < s->len ? old : s->len;
+            conflicts(t, w, p->content, n, map->forward_low ? map->forward_low(t->flow, s->x) : s->x,
+                      map->forward_low ? map->forward_low(t->flow, s->x + n) : s->x + n);
             cut_front(p, old < s->len ? old : s->len);
         } else if (mcc_tcp_differs(w, s->x, p->content, old < s->len ? old : s->len, &changed)) {
             t->shared->tcp.conflicts++;
@@ -604,6 +648,8 @@ int mcc_tcp_in(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet 
         pass(t, tcp, p, &s);
     if (verdict == MCC_CLOSE)
         return MCC_PASS; /* the connection lingers: mcc_tcp_close has seen to it */
+    if (t->ways[d].held)
+        mcc_tcp_wake(t, tcp); /* what is held is let go in time */
     if (__builtin_expect(me->fin, 0) && !tcp->over && is_over(tcp)) {
         tcp->over = true;
         *ending = MCC_END_FIN;

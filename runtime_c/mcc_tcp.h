@@ -40,7 +40,10 @@ struct mcc_tcp_way {               /* one direction, by the host that sends */
     uint64_t early;                /* x: all before was acknowledged to the sender by us; 0: nothing was */
     uint64_t told;                 /* x: highest acknowledgement shown to the sender */
     uint64_t edge;                 /* x: right edge of the window last shown to the sender; 0: none yet */
-    struct mcc_kept *kept, *newest; /* sent on, not acknowledged */
+    uint64_t promised;             /* x: up to here SACK blocks of ours told the sender that segments arrived */
+    uint64_t edge_y;               /* y: right edge of the receiver's window */
+    struct mcc_kept *kept, *newest; /* sent on, not acknowledged; behind them, from `queued` on, what the window has no room for */
+    struct mcc_kept *queued;
     struct mcc_packet *waiting;    /* out of order, by pos */
     uint32_t kept_bytes, waiting_bytes;
     uint32_t isn;                  /* sequence number of position 0 */
@@ -51,6 +54,7 @@ struct mcc_tcp_way {               /* one direction, by the host that sends */
     uint16_t window_out;           /* as it was passed on */
     uint16_t mss;                  /* largest segment this host takes; 0: not known */
     uint16_t biggest;              /* payload and options of the largest segment it sent */
+    uint16_t path;                 /* longest IP packet that gets through, by ICMP errors; 0: none said so */
     uint8_t scale;                 /* shift of this host's window */
     uint8_t tries;                 /* of sending owned data again */
     uint8_t dup_acks;
@@ -61,6 +65,7 @@ struct mcc_tcp_way {               /* one direction, by the host that sends */
     bool fin : 1;                  /* its FIN is before `next` */
     bool fin_sent : 1;             /* a FIN is before `sent` */
     bool ended : 1;                /* the elements had their last call */
+    bool windowed : 1;             /* edge_y is known */
     bool sack_ok : 1;              /* it takes SACK options */
     bool stamped : 1;              /* `stamp` was seen */
     bool reset : 1;                /* it was sent an RST of ours, or sent one */
@@ -127,6 +132,10 @@ void mcc_tcp_set_word(struct mcc_packet *p, uint32_t at, uint32_t value);
 
 /* Answers a retransmission, in packet p, with what was sent before: y .. y + len. */
 void mcc_tcp_resend(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, uint64_t y, uint32_t len, bool fin);
+/* Sends queued bytes of t's direction as far as the window has room; `probe`: one byte though it has none (RFC 9293, 3.8.6.1). */
+void mcc_tcp_push(const struct mcc_turn *t, struct mcc_tcp *tcp, bool probe);
+/* Puts the TSval and TSecr last seen into a segment of direction t->id (RFC 7323, 3.2). */
+void mcc_tcp_refresh_stamps(const struct mcc_turn *t, const struct mcc_tcp *tcp, struct mcc_packet *p);
 /* Sends the oldest segment of direction d again that was acknowledged early. */
 void mcc_tcp_resend_owned(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned d);
 
@@ -149,6 +158,12 @@ void mcc_tcp_wake(const struct mcc_turn *t, struct mcc_tcp *tcp);
 static inline uint64_t mcc_tcp_unwrap(uint32_t seq, uint32_t isn, uint64_t near)
 {
     return near + (uint64_t)(int64_t)(int32_t)(seq - (uint32_t)(isn + near));
+}
+
+/* SND.NXT towards the receiver: what is queued has not left. */
+static inline uint64_t mcc_tcp_left(const struct mcc_tcp_way *w)
+{
+    return w->queued ? w->queued->y + w->queued->gone : w->sent;
 }
 
 static inline const uint8_t *mcc_tcp_head(const struct mcc_packet *p)

@@ -197,8 +197,11 @@ void mcc_tcp_translate(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc
     uint64_t y = mcc_tcp_unwrap(mcc_load32(p->data + p->l4 + 8), w->isn, w->acked);
     if (late && (int64_t)(y - w->acked) < 0)
         y = w->acked;
-    if ((int64_t)(y - w->sent) > 0)
-        y = w->sent;
+    int64_t beyond = (int64_t)(y - w->sent);
+    if (beyond > 0) { /* of what was never sent: unacceptable here, unacceptable there (RFC 5961, 5) */
+        set32(p, p->l4 + 8u, w->isn + (uint32_t)w->next + (uint32_t)beyond);
+        return;
+    }
     uint64_t x = mcc_tcp_shown(t, tcp, back, y);
     if ((int64_t)(x - w->told) > 0)
         w->told = x;
@@ -307,6 +310,9 @@ static void make(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned from, c
     if (waits && me->sack_ok && w->sack_ok) {
         blocks = waiting_blocks(w, *waits, block, 3);
         options += blocks ? 4 + 8 * blocks : 0;
+        for (uint32_t i = 0; i < blocks; i++)
+            if ((int64_t)(block[i][1] - w->promised) > 0)
+                w->promised = block[i][1]; /* ours to send until it is there */
     }
     uint8_t *head;
     struct mcc_packet *p = made_begin(&turn, like, t->id & 1, options, &head);
@@ -315,7 +321,7 @@ static void make(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned from, c
     uint64_t ack = mcc_tcp_shown(t, tcp, 1 - from, w->acked);
     if ((int64_t)(ack - w->told) > 0)
         w->told = ack;
-    mcc_put32(head + 4, me->isn + (uint32_t)me->sent);
+    mcc_put32(head + 4, me->isn + (uint32_t)(flags & MCC_TCP_FIN ? me->sent : mcc_tcp_left(me)));
     if (flags & MCC_TCP_ACK)
         mcc_put32(head + 8, w->isn + (uint32_t)ack);
     head[13] = flags;

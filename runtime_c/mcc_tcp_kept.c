@@ -7,6 +7,11 @@ enum { HISTORY = 32768 };
 
 static void kept_give(struct mcc_streams *s, struct mcc_kept *k)
 {
+    if (k->packet->stream & MCC_STREAM_HELD) { /* queued, and never left */
+        k->packet->stream &= (uint8_t)~MCC_STREAM_HELD;
+        s->core->held--;
+        s->core->drops[MCC_DROP_TCP_CLOSED]++;
+    }
     mcc_buffer_put(s->core->buffers, k->packet);
     k->next = s->free_kept;
     s->free_kept = k;
@@ -18,7 +23,7 @@ bool mcc_tcp_keep(const struct mcc_turn *t, struct mcc_tcp_way *w, struct mcc_pa
 {
     struct mcc_streams *s = t->shared;
     bool full = w->kept_bytes + len > t->rules->buffer || mcc_buffers_used(t->core->buffers) > s->buffer_limit;
-    if (full && w->kept && !owned) { /* the oldest goes: a retransmission of it can no longer be compared */
+    if (full && w->kept && w->kept != w->queued && !owned) { /* the oldest goes: a retransmission of it can no longer be compared */
         struct mcc_kept *old = w->kept;
         w->kept = old->next;
         if (!w->kept)
@@ -68,7 +73,7 @@ void mcc_tcp_acked(const struct mcc_turn *t, struct mcc_tcp_way *w)
                            ? 0
                            : HISTORY;
     struct mcc_kept *k;
-    while ((k = w->kept) != NULL && k->y + k->len + k->fin <= w->acked && w->acked - k->y > history) {
+    while ((k = w->kept) != NULL && k->y + k->len + k->fin <= w->acked && w->acked - k->y > history && k != w->queued) {
         w->kept = k->next;
         if (!w->kept)
             w->newest = NULL;
@@ -84,7 +89,7 @@ void mcc_tcp_forget(struct mcc_streams *s, struct mcc_tcp_way *w)
         w->kept = k->next;
         kept_give(s, k);
     }
-    w->newest = NULL;
+    w->newest = w->queued = NULL;
     w->kept_bytes = 0;
 }
 

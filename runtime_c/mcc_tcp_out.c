@@ -8,7 +8,7 @@
 enum { LEAST = 536, FIRST_RTO_TICKS = 60 /* one second, RFC 6298, 2.1 */ };
 
 /* The most payload that a segment of direction d may carry: what the receiver takes, and never more than the sender itself has sent
- * where that shows a narrower path (RFC 6691, 9293 3.7.1). */
+ * where that shows a narrower path (RFC 6691, 9293 3.7.1), or what ICMP errors said of it (RFC 1191, 8201). */
 static uint32_t segment_limit(const struct mcc_tcp *tcp, const struct mcc_packet *p, unsigned d)
 {
     const struct mcc_tcp_way *w = &tcp->way[d], *to = &tcp->way[1 - d];
@@ -16,44 +16,77 @@ static uint32_t segment_limit(const struct mcc_tcp *tcp, const struct mcc_packet
     uint32_t limit = w->biggest > least + options ? w->biggest - options : least;
     if (to->mss > options && limit > to->mss - options && w->biggest <= to->mss)
         limit = to->mss - options;
-    return limit;
+    uint32_t headers = (uint32_t)(p->l4 - p->l3) + 20u + options, path = w->path > headers ? w->path - headers : 1;
+    return w->path && limit > path ? path : limit;
 }
 
-/* Sends n bytes of content as the segment at y. */
-static void send_one(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, uint32_t n, bool fin)
+void mcc_tcp_refresh_stamps(const struct mcc_turn *t, const struct mcc_tcp *tcp, struct mcc_packet *p)
 {
-    unsigned d = t->id & 1;
-    struct mcc_tcp_way *w = &tcp->way[d];
-    uint64_t y = w->sent;
-    if (tcp->mapped || p->stream & MCC_STREAM_CHANGED) {
-        mcc_tcp_set_seq(p, w->isn + (uint32_t)y);
-        mcc_tcp_translate(t, tcp, p, p->stream & MCC_STREAM_LATE);
-        uint8_t flags = p->data[p->l4 + 13];
-        if (flags & MCC_TCP_FIN && !fin)
-            mcc_tcp_set_byte(p, p->l4 + 13u, flags & (uint8_t) ~(MCC_TCP_FIN | MCC_TCP_PSH));
-        if (flags & MCC_TCP_URG)
-            mcc_tcp_urgent(t, p, n);
+    const struct mcc_tcp_way *w = &tcp->way[t->id & 1], *to = &tcp->way[1 - (t->id & 1)];
+    struct mcc_tcp_options o;
+    mcc_tcp_options(p, &o);
+    if (o.stamps && w->stamped && to->stamped) {
+        mcc_tcp_set_word(p, o.stamps + 2, w->stamp);
+        mcc_tcp_set_word(p, o.stamps + 6, to->stamp);
     }
+}
+
+/* Makes p the segment with n bytes at y. */
+static void prepare(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, uint64_t y, uint32_t n, bool fin, bool late)
+{
+    const struct mcc_tcp_way *w = &tcp->way[t->id & 1];
+    uint8_t flags = p->data[p->l4 + 13];
+    mcc_tcp_set_seq(p, w->isn + (uint32_t)y - ((flags & MCC_TCP_SYN) != 0));
+    if (late)
+        mcc_tcp_refresh_stamps(t, tcp, p);
+    mcc_tcp_translate(t, tcp, p, late);
+    if (flags & MCC_TCP_FIN && !fin)
+        mcc_tcp_set_byte(p, p->l4 + 13u, flags & (uint8_t) ~(MCC_TCP_FIN | MCC_TCP_PSH));
+    if (flags & MCC_TCP_URG)
+        mcc_tcp_urgent(t, p, n);
     if (p->stream & MCC_STREAM_CHANGED) {
         mcc_context_fit(p, n);
         mcc_checksum_fill(p);
         p->fix = 0;
         p->ip_delta = p->l4_delta = 0;
     }
-    bool owned = false;
-    if (w->early) {
-        uint64_t x = t->ways[d].back ? t->ways[d].back(t->flow, y) : y;
-        owned = (int64_t)(x - w->early) < 0;
+    p->content_len = n;
+}
+
+/* Whether the sender believes the byte at y received though the receiver has not said so: then it is ours to send again. */
+static bool is_owned(const struct mcc_turn *t, const struct mcc_tcp_way *w, const struct mcc_packet *p, uint64_t y)
+{
+    if (!w->early && !w->promised)
+        return false;
+    uint64_t x = t->ways[t->id & 1].back ? t->ways[t->id & 1].back(t->flow, y) : y;
+    return (int64_t)(x - w->early) < 0 || (p->stream & MCC_STREAM_LATE && (int64_t)(x - w->promised) < 0);
+}
+
+static void expect_ack(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_tcp_way *w)
+{
+    if (!w->rto_at) {
+        w->rto_at = mcc_tick_add(t->core->tick, FIRST_RTO_TICKS);
+        w->tries = 0;
+        mcc_tcp_wake(t, tcp);
     }
+}
+
+/* Sends n bytes of content as the next segment. */
+static void send_one(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, uint32_t n, bool fin)
+{
+    unsigned d = t->id & 1;
+    struct mcc_tcp_way *w = &tcp->way[d];
+    uint64_t y = w->sent;
+    bool late = p->stream & MCC_STREAM_LATE;
+    if (tcp->mapped || late || p->stream & MCC_STREAM_CHANGED)
+        prepare(t, tcp, p, y, n, fin, late);
+    bool owned = is_owned(t, w, p, y);
     w->sent += n + fin;
     w->fin_sent |= fin;
-    p->content_len = n;
     if (n + fin) {
         mcc_tcp_keep(t, w, p, y, n, fin, owned);
-        if (owned && !w->rto_at) {
-            w->rto_at = mcc_tick_add(t->core->tick, FIRST_RTO_TICKS);
-            w->tries = 0;
-        }
+        if (owned)
+            expect_ack(t, tcp, w);
     }
     t->ways[d].out(t->box, t->flow, t->id, p);
 }
@@ -83,13 +116,94 @@ static struct mcc_packet *part_of(const struct mcc_turn *t, const struct mcc_pac
     return q;
 }
 
-/* The payload grew beyond what a segment may carry: several segments. */
-static void send_split(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, uint32_t limit, bool fin)
+/* ---------------------------------------------------------------- the receiver's window */
+
+/* How many of n bytes at y the receiver has room for. A stream that does not grow is its sender's business. */
+static uint32_t room_for(const struct mcc_turn *t, const struct mcc_tcp_way *w, uint64_t y, uint32_t n)
+{
+    if (!t->ways[t->id & 1].forward || !w->windowed)
+        return n;
+    if (w->queued)
+        return 0;
+    int64_t room = (int64_t)(w->edge_y - y);
+    if (room > 0)
+        return room < n ? (uint32_t)room : n;
+    return w->acked == y && n ? 1 : 0; /* the sender probes */
+}
+
+/* Keeps p, n bytes at the end of what was sent, until the window has room. */
+static void queue_one(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, uint32_t n, bool fin)
+{
+    struct mcc_tcp_way *w = &tcp->way[t->id & 1];
+    p->stream |= MCC_STREAM_CHANGED;
+    prepare(t, tcp, p, w->sent, n, fin, true);
+    if (!mcc_tcp_keep(t, w, p, w->sent, n, fin, true)) { /* no memory: rather too much for the window than a hole for ever */
+        send_one(t, tcp, p, n, fin);
+        return;
+    }
+    w->newest->gone = 0;
+    w->newest->packet->stream |= MCC_STREAM_HELD;
+    t->core->held++;
+    if (!w->queued)
+        w->queued = w->newest;
+    w->sent += n + fin;
+    w->fin_sent |= fin;
+    mcc_buffer_put(t->core->buffers, p); /* its copy is held in its place */
+}
+
+void mcc_tcp_push(const struct mcc_turn *t, struct mcc_tcp *tcp, bool probe)
+{
+    unsigned d = t->id & 1;
+    struct mcc_tcp_way *w = &tcp->way[d];
+    struct mcc_kept *k;
+    while ((k = w->queued) != NULL) {
+        uint64_t y = k->y + k->gone;
+        uint32_t left = k->len - k->gone;
+        int64_t room = (int64_t)(w->edge_y - y);
+        if (room <= 0 && left)
+            room = probe && w->acked == y;
+        uint32_t n = room <= 0 ? 0 : room < left ? (uint32_t)room : left;
+        if (left && n == 0)
+            return;
+        bool whole = n == left;
+        struct mcc_packet *q = part_of(t, k->packet, k->bytes + k->gone, n);
+        if (!q)
+            return;
+        if (whole)
+            t->core->held--; /* it leaves in the place of the packet that was queued */
+        if (whole) {
+            k->packet->stream &= (uint8_t)~MCC_STREAM_HELD;
+            t->core->made--;
+        }
+        q->at = t->core->now;
+        k->gone += n;
+        prepare(t, tcp, q, y, n, whole && k->fin, true);
+        if (whole) {
+            w->queued = k->next;
+            if (w->queued)
+                w->queued->gone = 0;
+        }
+        expect_ack(t, tcp, w);
+        t->ways[d].out(t->box, t->flow, t->id, q);
+        probe = false;
+    }
+}
+
+/* ---------------------------------------------------------------- what the elements released */
+
+/* More than a segment may carry, or than the window has room for: several segments. */
+static void send_split(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, uint32_t limit, uint32_t room,
+                       bool fin)
 {
     struct mcc_packet *first = NULL, **last = &first;
-    uint32_t n = p->content_len;
-    for (uint32_t at = limit; at < n; at += limit) {
-        struct mcc_packet *q = part_of(t, p, p->content + at, n - at < limit ? n - at : limit);
+    uint32_t n = p->content_len, at = n < limit ? n : limit;
+    at = room && room < at ? room : at;
+    uint32_t head = at;
+    for (uint32_t size; at < n; at += size) {
+        size = n - at < limit ? n - at : limit;
+        if (at < room && at + size > room)
+            size = room - at;
+        struct mcc_packet *q = part_of(t, p, p->content + at, size);
         if (!q) { /* no buffer: better one segment that is too long than a hole for ever */
             while ((q = first) != NULL) {
                 first = q->next;
@@ -99,16 +213,28 @@ static void send_split(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc
             send_one(t, tcp, p, n, fin);
             return;
         }
+        uint8_t flags = q->data[q->l4 + 13];
+        if (flags & MCC_TCP_SYN)
+            mcc_tcp_set_byte(q, q->l4 + 13u, flags & (uint8_t)~MCC_TCP_SYN);
         *last = q;
         last = &q->next;
     }
-    t->shared->tcp.split++;
+    t->shared->tcp.split += n > head;
     p->stream |= MCC_STREAM_CHANGED;
-    send_one(t, tcp, p, limit, false);
+    at = head;
+    if (room)
+        send_one(t, tcp, p, head, fin && !first);
+    else
+        queue_one(t, tcp, p, head, fin && !first);
     while (first) {
         struct mcc_packet *q = first;
+        uint32_t size = q->content_len;
         first = q->next;
-        send_one(t, tcp, q, q->content_len, fin && !first);
+        if (at < room)
+            send_one(t, tcp, q, size, fin && !first);
+        else
+            queue_one(t, tcp, q, size, fin && !first);
+        at += size;
     }
 }
 
@@ -126,10 +252,11 @@ void mcc_tcp_send(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pack
         mcc_buffer_put(t->core->buffers, p);
         return;
     }
-    if (__builtin_expect(p->stream & MCC_STREAM_CHANGED, 0)) {
-        uint32_t limit = segment_limit(tcp, p, d);
-        if (n > limit) {
-            send_split(t, tcp, p, limit, fin);
+    if (__builtin_expect(p->stream & MCC_STREAM_CHANGED || tcp->mapped, 0)) {
+        uint32_t limit = p->stream & MCC_STREAM_CHANGED ? segment_limit(tcp, p, d) : UINT32_MAX;
+        uint32_t room = room_for(t, w, w->sent, n);
+        if (n > limit || room < n || (fin && w->queued)) {
+            send_split(t, tcp, p, limit, room, fin);
             return;
         }
         if (n == 0 && !fin) { /* swallowed whole: nobody else would acknowledge it */
@@ -147,17 +274,8 @@ void mcc_tcp_send(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pack
 static void resend_one(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *q, uint64_t y, uint32_t n, bool fin)
 {
     unsigned d = t->id & 1;
-    mcc_tcp_set_seq(q, tcp->way[d].isn + (uint32_t)y);
-    mcc_tcp_translate(t, tcp, q, false);
-    uint8_t flags = q->data[q->l4 + 13];
-    if (flags & MCC_TCP_FIN && !fin)
-        mcc_tcp_set_byte(q, q->l4 + 13u, flags & (uint8_t)~MCC_TCP_FIN);
-    if (flags & MCC_TCP_URG)
-        mcc_tcp_urgent(t, q, n);
-    mcc_context_fit(q, n);
-    mcc_checksum_fill(q);
-    q->fix = 0;
-    q->ip_delta = q->l4_delta = 0;
+    q->stream |= MCC_STREAM_CHANGED;
+    prepare(t, tcp, q, y, n, fin, false);
     t->ways[d].out(t->box, t->flow, t->id, q);
 }
 
@@ -195,15 +313,15 @@ void mcc_tcp_resend_owned(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigne
     struct mcc_tcp_way *w = &tcp->way[d];
     struct mcc_turn turn = *t;
     turn.id = (t->id & ~1u) | d;
+    if (w->kept && w->kept == w->queued) {
+        mcc_tcp_push(&turn, tcp, true);
+        return;
+    }
     struct mcc_packet *q = w->kept && w->kept->owned ? mcc_buffer_copy(t->core->buffers, w->kept->packet) : NULL;
     if (!q)
         return;
-    struct mcc_tcp_options o;
-    mcc_tcp_options(q, &o);
-    if (o.stamps && w->stamped && tcp->way[1 - d].stamped) {
-        mcc_tcp_set_word(q, o.stamps + 2, w->stamp);
-        mcc_tcp_set_word(q, o.stamps + 6, tcp->way[1 - d].stamp);
-    }
+    mcc_tcp_refresh_stamps(&turn, tcp, q);
+    mcc_tcp_translate(&turn, tcp, q, true);
     q->at = t->core->now;
     t->core->made++;
     t->shared->tcp.resent++;

@@ -8,7 +8,7 @@ from mcc.ir.classify import Fdd, Leaf, Switch
 from mcc.ir.graph import Graph, GraphNode
 from mcc.ir.plan import Plans
 
-_SHAPES = {"in": "cds", "out": "cds", "drop": "octagon", "classifier": "diamond", "element": "box"}
+_SHAPES = {"in": "cds", "out": "cds", "drop": "octagon", "classifier": "diamond", "context": "cds", "element": "box"}
 _STYLE = ['rankdir=LR', 'node [fontname="sans-serif", fontsize=11]', 'edge [fontname="sans-serif", fontsize=9]']
 
 

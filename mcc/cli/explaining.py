@@ -40,6 +40,8 @@ def _parts(facts: Facts, width: int) -> Iterable[tuple[str, list[str]]]:
         yield "Session keys", _keys(facts["keys"], width)
     if facts["elements"]:
         yield "Elements", _elements(facts["elements"], width)
+    if facts["contexts"]:
+        yield "Contexts (what their elements need, and why)", _contexts(facts["contexts"], width)
     yield "Handled in batches", _batches(facts["batches"], width)
     yield "Packets that wait", _buffers(facts["buffers"], width)
     yield "Checksums", _checksums(facts["checksums"], width)
@@ -220,6 +222,17 @@ def _elements(elements: Sequence[Facts], width: int) -> list[str]:
     heads = ["element", "type", "session", "bytes", "handlers", "needs", "writes"]
     keep = [i for i in range(len(heads)) if any(r[i] for r in rows)]
     return table([heads[i] for i in keep], [[r[i] for i in keep] for r in rows], width)
+
+
+def _contexts(contexts: Sequence[Facts], width: int) -> list[str]:
+    out = []
+    for c in contexts:
+        out += paragraph(f"{c['context']} around {', '.join(c['elements']) or 'nothing'}", width)
+        rows = [[x["need"], x["element"], x["reason"], x["at"]] for x in c["needs"]]
+        out += table(["needs", "for", "because of", "at"], rows, width) if rows else ["    elements only read"]
+        for k in c["keeps"]:
+            out += paragraph(f"  keeps {k}.", width)
+    return out
 
 
 def _batches(b: Facts, width: int) -> list[str]:

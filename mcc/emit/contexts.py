@@ -354,6 +354,8 @@ def tables(scene: Scene, leaf: Leaf, uses: list[Use]) -> list[str]:
     out = []
     if use.protocol == "tcp":
         rows = []
+        size = next(s.size for s in scene.plans.layout.slots if s.node == use.node.id and s.what == "context")
+        out.append(f'_Static_assert(sizeof(struct mcc_tcp) == {size}, "as laid out");')
         for d in (0, 1):
             rows += [f"    [{d}] = {{", *("        " + f for f in _way(scene, leaf, by.get(d, use))), "    },"]
         out.append("\n".join([f"static const struct mcc_way {first}_ways[2] = {{", *rows, "};"]))
@@ -446,3 +448,9 @@ def due(scene: Scene, leaf: Leaf, uses: list[Use]) -> str:
     use = uses[0]
     timed = use.protocol == "tcp" or any(_shape(scene, s).stalls for u in uses for s in u.steps)
     return f"leaf{leaf.id}_{scene.names[use.node.id]}_due(box, flow, id)" if timed else ""
+
+
+def resizing(scene: Scene, leaf: Leaf, uses: list[Use]) -> str:
+    """The name of a TCP context whose elements change lengths, so that ICMP errors must be mapped back; "": another."""
+    changes = uses[0].protocol == "tcp" and any(_shape(scene, s).resizes for u in uses for s in u.steps)
+    return scene.names[uses[0].node.id] if changes else ""

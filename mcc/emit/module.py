@@ -219,6 +219,7 @@ class _Printer:
             "id": k.id, "stage": k.stage, "words": k.words, "build": keys.build(k), "mirror": keys.mirror(k), "guard": keys.guard(k),
             "text": key_text(k), "layout": key_layout(k), "is_group": k.group >= 0, "reply": keys.reply_words(k),
             "with_walk": k.with_walk, "in_context": "", "streams": False, "wakes": False,
+            "resizing": False,
         }
         if k.group >= 0:
             return view | self.group_view(k, view)
@@ -229,7 +230,7 @@ class _Printer:
             "leaves": views, "two_way": two,
             "has_conn": any(self.slots(leaf, "conn") for leaf in leaves), "tcp": any(leaf.tcp for leaf in leaves),
             "streams": any(self.scene.uses.get(leaf.id) for leaf in leaves),
-            "wakes": any(v["dues"] for v in views),
+            "wakes": any(v["dues"] for v in views), "resizing": any(v["resizing"] for v in views),
             "in_context": " || ".join(f"h->walk == {w['number']}" for v in views if v["tcp_context"] for w in v["walks"]),
             "mirrors": not any(self.says_reply_key(n) for leaf in leaves for n in leaf.elements),
             "two_way_leaf": " || ".join(f"leaf == {leaf.id}" for leaf in leaves if leaf.bidirectional) or "false",
@@ -262,6 +263,7 @@ class _Printer:
         uses = self.scene.uses.get(leaf.id, [])
         dues = [x for u in uses for x in [contexts.due(self.scene, leaf, u)] if x]
         return {"id": leaf.id, "text": self.leaf_text(leaf), "dir": d, "dues": dues,
+                "resizing": [x for u in uses for x in [contexts.resizing(self.scene, leaf, u)] if x],
                 "finish": [x for u in uses for x in contexts.finish(self.scene, leaf, u)],
                 "tcp_context": any(u[0].protocol == "tcp" for u in uses), "dir_asserts": d_asserts, "conn": c,
                 "conn_asserts": c_asserts, "two_way": leaf.bidirectional, "walks": numbers,

@@ -14,7 +14,7 @@ from mcc.ir.func import ArrayType, BoolType, IntType, MarkType, StructType
 from mcc.ir.plan import Layout, Leaf, Slot
 
 GROUP_SIZE = 4
-TCP_SIZE = 240
+TCP_SIZE = 288
 """sizeof(struct mcc_tcp), asserted in the printed C."""
 
 

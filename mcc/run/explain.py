@@ -14,6 +14,8 @@ from mcc.ir.walkers import expressions, statements
 from mcc.lang.tested import MIRROR
 from mcc.passes.batches import batched_walks, ring_size
 from mcc.passes.layout import struct_size
+from mcc.passes.caps import caps
+from mcc.passes.contexts import enclosed
 from mcc.passes.rules import Entry, Row, end_text, entries, walk_text
 from mcc.passes.words import column, in_order
 from mcc.protocols.headers import BY_KEY
@@ -38,10 +40,46 @@ def explain(compiled: Compiled) -> dict[str, Any]:
                                "a_connection": plans.layout.conn_size, "places": _places(compiled),
                                "bars": list(_bars(compiled))},
         "elements": [_element(compiled, n) for n, c in compiled.codes.items() if not c.context],
+        "contexts": _contexts(compiled),
         "batches": _batches(compiled),
         "buffers": _buffers(compiled),
         "checksums": _checksums(compiled),
     }
+
+
+# ---------------------------------------------------------------- contexts
+
+
+def _contexts(compiled: Compiled) -> list[dict[str, Any]]:
+    """Each context: elements in order, what it must be able to do for them and which call is the reason."""
+    out = []
+    for n in compiled.graph.contexts:
+        elements, needs = [], []
+        for e in enclosed(compiled.graph, n.id):
+            code = compiled.codes[e]
+            elements.append(code.name)
+            asked = caps(code)
+            for what in ("write", "resize", "stall", "close"):
+                needs += [{"element": code.name, "need": what, "reason": r.text,
+                           "at": f"{r.span.file.rpartition('/')[2]}:{r.span.line}"} for r in getattr(asked, what)]
+        kinds = {x["need"] for x in needs}
+        out.append({"context": n.name, "protocol": n.protocol, "elements": elements, "needs": needs,
+                    "keeps": _keeps(n.protocol, kinds), "options": vars(n.options) if n.options is not None else {}})
+    return out
+
+
+def _keeps(protocol: str, needs: set[str]) -> list[str]:
+    """What is buffered, and why."""
+    out = []
+    if protocol == "tcp":
+        out.append("segments until they are acknowledged: a retransmission carries the bytes of the first copy")
+        out.append("segments that are ahead wait, the sender is told by duplicate ACKs" if needs & {"write", "resize", "stall"}
+                   else "copies of segments that are ahead, to be read in order; they themselves go on at once")
+    if "resize" in needs and protocol == "tcp":
+        out.append("edits until they are acknowledged: numbers, windows, SACK blocks are mapped")
+    if "stall" in needs:
+        out.append("bytes that elements hold" + ("; acknowledged early after 50 ms" if protocol == "tcp" else ""))
+    return out or ["nothing"]
 
 
 # ---------------------------------------------------------------- table I

@@ -112,13 +112,17 @@ def rule_element(size: int) -> type[Element]:
 
         def process_data(self, s: Progress, stream: Stream) -> Action:
             bad = False
+            before = stream.mark()
             for b in stream:
                 s.state = self.dfa[s.state, b]
-                if self.holds:
-                    if s.state == 0 or u64(self.depth[s.state]) <= stream.position - s.later_at:
-                        s.safe = stream.mark() if s.state == 0 else s.later
-                        s.later = stream.mark()
+                if self.holds:  # `safe`: before every possible occurrence, by at most as much as one may be long
+                    depth = self.depth[s.state]
+                    here = stream.mark()
+                    if depth <= 1 or u64(depth) <= stream.position - s.later_at:
+                        s.safe = here if depth == 0 else before if depth == 1 else s.later
+                        s.later = here
                         s.later_at = stream.position
+                    before = here
                 if s.state < self.hits:
                     continue
                 end = stream.position

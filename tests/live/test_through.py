@@ -16,7 +16,7 @@ from tests.live.conftest import needs
 from tests.live.net import SERVER4, SERVER6, Net, run, within
 from tests.live.transfer import check, exchange, text
 
-SOL_PACKET, PACKET_AUXDATA, TP_STATUS_VLAN_VALID = 263, 8, 16
+SOL_PACKET, PACKET_AUXDATA, TP_STATUS_VLAN_VALID, UDP_SEGMENT = 263, 8, 16, 103
 
 
 def test_ping(net: Callable[..., Net]) -> None:
@@ -67,6 +67,22 @@ def test_offloads_left_on(net: Callable[..., Net], chain: str) -> None:
         assert largest > 1600, "no super-frame came: the test says nothing"
     else:
         assert largest < 1515 and "super-frames" in box.text()
+
+
+@pytest.mark.parametrize("chain", ["through.py", "reading.py"])
+def test_datagrams_sent_as_one(net: Callable[..., Net], chain: str) -> None:
+    """UDP segmentation offload: one super-frame of the sender is ten datagrams, the last one shorter."""
+    n = net(offloads=True)
+    n.mcc(chain)
+    payload = bytes(i * 7 & 255 for i in range(9500))
+    with within(n.server, lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as there, \
+            within(n.client, lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as here:
+        there.bind((SERVER4, 5005))
+        there.settimeout(5)
+        here.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 1000)
+        here.sendto(payload, (SERVER4, 5005))
+        got = [there.recv(20_000) for _ in range(10)]
+    assert got == [payload[i:i + 1000] for i in range(0, 9500, 1000)]
 
 
 def test_vlan_tags_stay(net: Callable[..., Net]) -> None:

@@ -37,3 +37,9 @@ def shorten() -> Iterator[Graph]:
 def lengthen() -> Iterator[Graph]:
     """Segments grow beyond the MSS."""
     yield duplex(Port("lan"), tcp(Words(b"ATTACK", b"[taken out by the box]")), Port("wan"))
+
+
+@chain
+def equal() -> Iterator[Graph]:
+    """What is left has the length that HTTP announced."""
+    yield duplex(Port("lan"), tcp(Words(b"ATTACK", b"[----]")), Port("wan"))

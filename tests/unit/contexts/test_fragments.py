@@ -15,7 +15,7 @@ from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment, fragment6
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Packet, Raw
 
-from mcc import Port, chain, duplex, ip, tcp, udp
+from mcc import PASS, Action, Element, IPPair, Port, Stream, chain, duplex, element, ip, struct, tcp, u64, udp
 from mcc.api import Module
 from mcc.driver import compile_chain
 from mcc.std import StreamCRC, WordMatcher
@@ -24,12 +24,28 @@ CONTEXTS = {"tcp": tcp, "udp": udp, "ip": ip}
 MACS = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
 
 
+@struct
+class Seen:
+    bytes: u64 = 0
+
+
+@element(session=IPPair, scratch=Seen)
+class Count(Element):
+    """Counts what IP packets carry."""
+
+    def process_data(self, s: Seen, stream: Stream) -> Action:
+        for c in stream.chunks():
+            s.bytes += len(c)
+        return PASS
+
+
 @cache
 def module(context: str, mode: str, text: bytes = b"") -> Module:
     """A chain of one element: "read" reads streams, others are modes of WordMatcher for b"SECRET"."""
     def between() -> Iterator[Any]:
-        element = StreamCRC() if mode == "read" else WordMatcher([b"SECRET"], mode=mode, text=text)
-        yield duplex(Port("lan"), CONTEXTS[context](element), Port("wan"))
+        reader = Count() if context == "ip" else StreamCRC()
+        inside = reader if mode == "read" else WordMatcher([b"SECRET"], mode=mode, text=text)
+        yield duplex(Port("lan"), CONTEXTS[context](inside), Port("wan"))
 
     return Module(compile_chain(chain(between)), level="-O0")
 
@@ -104,3 +120,174 @@ def conserved(box: Any) -> dict[str, int]:
 
 
 DATA = bytes(random.Random(5).randbytes(3000)) + b" a SECRET in it " + bytes(1200)
+
+
+# ---------------------------------------------------------------- nothing changed: nothing to be seen
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+@pytest.mark.parametrize("size", [8, 576, 1400])
+def test_transparent(context: str, size: int) -> None:
+    """A chain that changes nothing sends the fragments as they came, in the order they came in, headers bit by bit."""
+    data = DATA[:500] if size == 8 else DATA
+    with module(context, "read").open() as box:
+        for ident, seed in enumerate((None, 1, 2)):
+            frames = pieces4(data, size, ident=ident + 1, seed=seed, ttl=9, tos=4)
+            assert feed(box, frames) == frames
+            frames = pieces6(DATA, 1280 + size, ident=ident, seed=seed)
+            assert feed(box, frames) == frames
+        conserved(box)
+
+
+def test_padding_tags_and_ways_of_their_own() -> None:
+    """What differs from fragment to fragment stays so: padding, TTL, tags; the last one first."""
+    tag = Ether(src=MACS.src, dst=MACS.dst) / Dot1Q(vlan=5, prio=3)
+    frames = []
+    for i, f in enumerate(pieces4(b"x" * 100, 40, seed=4)):
+        p = Ether(f)[IP]
+        p.ttl, p.chksum = 64 - i, None
+        frames.append(bytes(tag / p) + bytes(30))
+    with module("udp", "read").open() as box:
+        assert feed(box, frames) == frames
+        assert conserved(box) == {"frag_joined": 2}
+        other = [bytes(Ether(src=MACS.src, dst=MACS.dst) / Dot1Q(vlan=5 + i) / Ether(f)[IP])
+                 for i, f in enumerate(pieces4(b"x" * 100, 40))]
+        assert feed(box, other) == [], "fragments of two VLANs were joined"
+
+
+def test_whole_packets_pass_between() -> None:
+    """Others overtake what waits; the datagram leaves when its last fragment is there."""
+    frames = pieces4(DATA, 1000)
+    other = bytes(MACS / IP(src="10.0.0.9", dst="10.0.1.1") / UDP(sport=1, dport=2) / b"hello")
+    ping = bytes(MACS / IP(src="10.0.0.9", dst="10.0.1.1") / ICMP() / b"hello")
+    with module("udp", "read").open() as box:
+        assert feed(box, [*frames[:3], other, *frames[3:], ping]) == [other, *frames, ping]
+
+
+@pytest.mark.parametrize("context", ["tcp", "udp"])
+def test_only_what_is_wanted(context: str) -> None:
+    """Fragments of protocols that no context reads go by as they are."""
+    other = UDP(sport=1, dport=2) if context == "tcp" else TCP(sport=1, dport=2)
+    frames = [bytes(MACS / f) for f in fragment(IP(bytes(IP(src="10.0.0.5", dst="10.0.1.1") / other / DATA)), 1000)]
+    with module(context, "read").open() as box:
+        assert feed(box, frames[::-1]) == frames[::-1]
+        assert conserved(box) == {}
+
+
+def test_tcp_connection_in_fragments() -> None:
+    """A TCP segment in fragments is a segment: its stream is read and edited."""
+    def segment(flags: str, seq: int, data: bytes = b"", ack: int = 0) -> Packet:
+        return IP(src="10.0.0.5", dst="10.0.1.1", id=seq) / TCP(sport=4000, dport=80, flags=flags, seq=seq, ack=ack) / data
+
+    syn_ack = IP(src="10.0.1.1", dst="10.0.0.5") / TCP(sport=80, dport=4000, flags="SA", seq=1, ack=100, options=[("MSS", 1460)])
+    long = IP(bytes(segment("PA", 100, DATA[2000:3400], 2)))
+    with module("tcp", "replace", b"[a]").open() as box:
+        feed(box, [bytes(MACS / segment("S", 99))])
+        feed(box, [bytes(MACS / syn_ack)], port="wan")
+        out = feed(box, [bytes(MACS / f) for f in fragment(long, 600)[::-1]])
+        got = joined(out)
+        assert got[20:] == DATA[2000:3400].replace(b"SECRET", b"[a]")
+        assert max(len(f) for f in out) <= 14 + 620
+
+
+# ---------------------------------------------------------------- edits
+
+
+@pytest.mark.parametrize("text", [b"[gone]", b"", b"x" * 3000], ids=["same", "shorter", "longer"])
+@pytest.mark.parametrize("pieces", [pieces4, pieces6])
+def test_edited(pieces: Any, text: bytes) -> None:
+    """The edit is of the whole datagram; what leaves is no longer than the longest fragment that came."""
+    frames = pieces(DATA, 1280 if pieces is pieces6 else 1000, seed=8)
+    with module("udp", "replace", text).open() as box:
+        out = feed(box, frames)
+        assert content(out) == DATA.replace(b"SECRET", text)
+        assert max(map(len, out)) <= max(map(len, frames))
+        if len(text) == 6:
+            assert [len(f) for f in out] == [len(f) for f in frames]
+        heads = {(bytes(Ether(f)[IP])[4:6], Ether(f)[IP].flags.DF) if pieces is pieces4 else
+                 Ether(f)[IPv6ExtHdrFragment].id for f in [*frames, *out]}
+        assert len(heads) == 1, "the identification changed"
+        conserved(box)
+
+
+def test_edited_word_across_fragments() -> None:
+    """A word that no fragment has whole is found."""
+    data = b"a" * 600 + b"SECRET" + b"b" * 600
+    for size in (608, 616):  # 8 bytes of UDP header
+        with module("udp", "remove").open() as box:
+            assert content(feed(box, pieces4(data, size))) == data.replace(b"SECRET", b"")
+
+
+def test_do_not_fragment_is_kept() -> None:
+    frames = pieces4(DATA, 1000)
+    df = []
+    for f in frames:
+        p = Ether(f)
+        p[IP].flags |= "DF"
+        del p[IP].chksum
+        df.append(bytes(p))
+    with module("udp", "replace", b"four").open() as box:
+        out = feed(box, df)
+        assert len(out) > 1 and all(Ether(f)[IP].flags.DF for f in out)
+
+
+# ---------------------------------------------------------------- what a host would not join
+
+
+def test_copies_overlaps_and_time() -> None:
+    frames = pieces4(DATA, 1000)
+    with module("udp", "read").open() as box:
+        out = feed(box, [frames[0], frames[0], frames[1], frames[1], *frames[2:]])
+        assert out == frames
+        assert conserved(box) == {"frag_joined": 4, "frag_duplicate": 2}
+    with module("udp", "read").open() as box:
+        clash = pieces4(DATA[:2000] + b"?" * 2416, 1000)
+        assert feed(box, [*frames[:3], clash[2], *frames[3:]]) == []
+        assert conserved(box) == {"frag_overlap": 6}
+        assert feed(box, frames, at=40.0) == frames, "the time of the spoiled one is up"
+    with module("udp", "read").open() as box:
+        assert feed(box, frames[:3]) == []
+        assert box.stats()["held"] == 3
+        box.advance(30.9)
+        assert box.stats()["held"] == 3
+        box.advance(31.1)
+        assert (box.stats()["held"], conserved(box)) == (0, {"frag_timeout": 3})
+        assert feed(box, pieces6(DATA, 1280)[:2], at=40.0) == []
+        box.advance(99.0)
+        assert box.stats()["held"] == 2
+        box.advance(100.1)
+        assert conserved(box) == {"frag_timeout": 5}
+
+
+def test_end_of_run_counts_what_waits() -> None:
+    with module("ip", "read").open() as box:
+        feed(box, pieces4(DATA, 1000)[:2])
+        box.finish()
+        assert (box.stats()["held"], conserved(box)) == (0, {"frag_timeout": 2})
+
+
+def test_flood() -> None:
+    """First fragments without end: memory is bounded, the newest datagram still gets through."""
+    with module("udp", "read").open(buffers=4096) as box:
+        for at in range(40):
+            feed(box, [pieces4(b"x" * 100, 40, ident=i % 65536)[0] for i in range(at * 100, at * 100 + 100)])
+        assert box.stats()["held"] <= 1024
+        frames = pieces4(DATA, 1000, ident=60000)
+        assert feed(box, frames) == frames
+        drops = conserved(box)
+        assert drops["frag_limit"] > 2000 and "no_buffer" not in drops
+
+
+@given(st.data())
+def test_bursts_do_not_matter(data: st.DataObject) -> None:
+    """Fragments of several datagrams in any order and repeated, in any bursts: the same packets leave."""
+    frames = [f for i in range(3) for f in pieces4(DATA[i * 300:i * 300 + 700], 200, ident=i)] + pieces6(DATA[:2600], 1280)
+    order = data.draw(st.permutations(range(len(frames))))
+    frames = [frames[i] for i in order] + [frames[i] for i in order[:3]]
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(frames) - 1))))
+    with module("udp", "read").open() as one, module("udp", "read").open() as many:
+        whole = feed(one, frames)
+        parts = [s for a, b in zip([0, *cuts], [*cuts, len(frames)], strict=True) for s in feed(many, frames[a:b])]
+        assert whole == parts
+        assert sorted(whole) == sorted(frames[:len(order)])
+        assert conserved(one) == conserved(many)

@@ -54,9 +54,8 @@ def test_edits(context: str, mode: str, text: bytes) -> None:
 @pytest.mark.parametrize("mode", ["mask", "remove", "replace", "full"])
 def test_random_streams_on_a_bad_wire(mode: str) -> None:
     rnd = Random(mode)
-    text = b"" if mode in ("mask", "remove") else b"<censored>" if mode == "replace" else b"gone"
-    m = streams(mode, "tcp", {"replace": b"[blocked]", "full": b"gone"}.get(mode, b""))
     text = {"replace": b"[blocked]", "full": b"gone"}.get(mode, b"")
+    m = streams(mode, "tcp", text)
     with m.open() as box:
         for i in range(30):
             data = b"".join(rnd.choice([b"ATT", b"ATTACK", b"A", b"virus", b"vi", b"\x00", b"\xfe", b"zz"])
@@ -76,7 +75,11 @@ def test_alerts_with_direction_and_offset(context: str) -> None:
         assert counters(box, "WordMatcher") == {"found": len(alerts)}
     wanted = [(10 + WORDS.index(x[0]), repr(x[0])[2:-1], x.end()) for x in FOUND.finditer(TEXT)]
     for direction in ("to_server", "to_client"):
-        assert [(a["id"], a["text"], a["offset"]) for a in alerts if a["direction"] == direction] == wanted
+        mine = [a for a in alerts if a["direction"] == direction]
+        assert [(a["id"], a["text"]) for a in mine] == [w[:2] for w in wanted]
+        assert all(end <= a["offset"] <= end + 4 for a, (_, _, end) in zip(mine, wanted, strict=True)), \
+            "where the word is certain: AT may become ATTACK for up to four bytes"
+        assert [a["offset"] for a in mine if a["text"] == "ATTACK"] == [w[2] for w in wanted if w[1] == "ATTACK"]
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
@@ -85,7 +88,7 @@ def test_close(context: str) -> None:
     with m.open() as box:
         if context == "udp":
             got = carry(m, box, up=ones(b"so AND virus then")).server_got
-            assert got == b"so AND ", "of the word nothing passes, and nothing behind it"
+            assert got == b"so AND  then", "of the word nothing passes; in UDP what follows is a new session"
         else:
             segments: Any = closed(box)
             assert segments == (b"so AND ", True)
@@ -113,9 +116,9 @@ def closed(box: Any) -> tuple[bytes, bool]:
     for i, byte in enumerate(ones(b"so AND virus then")):
         for s in box.send("lan", frame(True, 101 + i, 901, "PA", byte), 1 + i / 100):
             if s.port == "wan":
-                p = kit.Ether(s.frame)[TCP]
-                got += bytes(p.payload)
-                ended |= bool(p.flags.F or p.flags.R)
+                p = kit.Ether(s.frame)[IP]
+                got += bytes(p[TCP].payload)[:p.len - 40]
+                ended |= bool(p[TCP].flags.F or p[TCP].flags.R)
     return got, ended
 
 
