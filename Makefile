@@ -7,7 +7,7 @@ BIN   := $(VENV)/bin
 JOBS  ?= 2
 
 # What `make demo` builds and runs.
-EXAMPLE ?= examples/counter.py
+EXAMPLE ?= examples/word_remover.py
 CAPTURE ?= examples/captures/http.pcap
 OUT     ?= out
 
@@ -15,7 +15,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
 
 C_FILES = $(wildcard runtime_c/*.[ch] runtime_c/test/*.[ch])
-APT = gcc libc6-dev make python3-dev python3-venv tshark libpcap0.8 tcpdump clang clang-format valgrind zstd xz-utils graphviz
+APT = gcc libc6-dev make python3-dev python3-venv tshark libpcap0.8 tcpdump clang clang-format valgrind zstd xz-utils graphviz \
+      iproute2 ethtool iputils-ping nginx-light curl
 APT_OPTIONAL = libclang-rt-14-dev
 
 .PHONY: demo test check format bench nightly seed-bugs setup-system clean

@@ -10,10 +10,10 @@ from mcc import Duplex, Port, chain, duplex, tcp
 from mcc.std import IPS, Content, Rule
 
 RULES = [
-    Rule([Content(b"GET ", depth=4), Content(b"/quotes", distance=0, within=40)], "alert", 1001, b"quotes are read"),
-    Rule([Content(b"HTTP/1.", depth=7), Content(b"content-type: text/css", nocase=True, distance=0)], "alert", 1002,
-         b"a style sheet is sent"),
-    Rule([Content(b"GET /adj", depth=8)], "close", 1003, b"an advertisement is asked for"),
+    Rule([Content(b"GET ", depth=4), Content(b"/bowls", distance=0, within=40)], "alert", 1001, b"bowls are asked for"),
+    Rule([Content(b"HTTP/1.", depth=7), Content(b"content-type: image/gif", nocase=True, distance=0)], "alert", 1002,
+         b"an image is sent"),
+    Rule([Content(b"GET /a?f=", depth=9)], "close", 1003, b"an advertisement is asked for"),
 ]
 
 

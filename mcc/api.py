@@ -88,7 +88,8 @@ class Module:
             from mcc.reference import PythonBox
 
             return PythonBox(self.compiled.graph, start=start, max_sessions=max_sessions, checksums=checksums,
-                             link=LINKS[link], **more)
+                             link=LINKS[link], shapes={n: c.stream for n, c in self.compiled.codes.items()
+                                                       if c.stream is not None}, **more)
         if backend != "c":
             raise ValueError(f"backend {backend!r} is neither 'c' nor 'python'")
         return Box(_Opened(self.compiled, self.counting if sessions else self.built), start_ns=round(start * NS),

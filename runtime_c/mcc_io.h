@@ -17,9 +17,9 @@
 #include "mcc_core.h"
 
 enum {
-    MCC_IO_BURST = 32,              /* frames read by one system call */
-    MCC_IO_QUEUE = 64,              /* frames written by one system call */
-    MCC_IO_LONGEST = 65536 + 128,   /* of a frame: an IP packet with its link header */
+    MCC_IO_BURST = 32,            /* frames read by one system call */
+    MCC_IO_QUEUE = 64,            /* frames written by one system call */
+    MCC_IO_LONGEST = 65536 + 128, /* of a frame: an IP packet with its link header */
     MCC_IO_SLOT = MCC_BUFFER_ROOM + MCC_IO_LONGEST,
 };
 
@@ -44,7 +44,7 @@ struct mcc_io_header { /* struct virtio_net_hdr, in this machine's byte order */
 struct mcc_io_slot {
     struct mcc_io_header header;
     struct mcc_packet *packet; /* owned; NULL: no buffer was free, the frame goes to `spill` */
-    uint8_t *spill;            /* MCC_IO_SLOT bytes: MCC_BUFFER_ROOM left free, the rest of a long frame */
+    uint8_t *spill; /* MCC_IO_SLOT bytes: MCC_BUFFER_ROOM left free, the rest of a long frame */
     struct iovec part[3];
 };
 
@@ -68,11 +68,11 @@ struct mcc_io {
     char device[64];
     int fd; /* -1: closed */
     uint8_t port;
-    uint32_t mtu;        /* of the device when it was opened; 0: none */
-    int error;           /* errno since the port is dead; 0: it lives */
-    uint64_t retry;      /* ns: when a dead port is tried again */
-    uint64_t supers;     /* super-frames that came in */
-    uint64_t too_long;   /* frames that were refused for their length, in either direction */
+    uint32_t mtu;      /* of the device when it was opened; 0: none */
+    int error;         /* errno since the port is dead; 0: it lives */
+    uint64_t retry;    /* ns: when a dead port is tried again */
+    uint64_t supers;   /* super-frames that came in */
+    uint64_t too_long; /* frames that were refused for their length, in either direction */
     uint32_t queued;
     struct mcc_packet *queue[MCC_IO_QUEUE]; /* borrowed from the core's out[] */
     struct mcc_io_slot *slots;              /* MCC_IO_BURST; owned */
@@ -91,13 +91,15 @@ void mcc_io_slots_free(struct mcc_io *io, struct mcc_core *core);
 void mcc_io_slot_ready(struct mcc_io_slot *slot, struct mcc_core *core);
 
 /* The frame of `len` bytes (header excluded) in the slot has arrived; tag: 0, or TPID << 16 | TCI that the kernel took out. */
-void mcc_io_arrived(struct mcc_io *io, struct mcc_io_slot *slot, uint32_t len, uint32_t tag, struct mcc_io_sink *sink);
+void mcc_io_arrived(struct mcc_io *io, struct mcc_io_slot *slot, uint32_t len, uint32_t tag,
+                    struct mcc_io_sink *sink);
 
 /* The header with which p leaves; false: it cannot leave (a super-frame that is no TCP or UDP any more). */
 bool mcc_io_header_of(struct mcc_packet *p, struct mcc_io_header *h);
 
 /* The device has not taken a packet that was counted as sent. */
-void mcc_io_refused(struct mcc_io *io, struct mcc_core *core, const struct mcc_packet *p, int error);
+void mcc_io_refused(struct mcc_io *io, struct mcc_core *core, const struct mcc_packet *p,
+                    int error);
 
 /* Hands a packet to the sink, with its burst. */
 void mcc_io_give(struct mcc_io_sink *sink, struct mcc_packet *p);
@@ -107,7 +109,8 @@ void mcc_io_flush(struct mcc_io_sink *sink);
 
 /* Cuts a super-frame into segments of `size` bytes of payload each, with right checksums, and gives them to the sink. False:
  * it is nothing that can be cut. RFC 9293 (sequence numbers, flags), RFC 791 and 8200 (lengths, identification). */
-bool mcc_io_cut(struct mcc_io_sink *sink, uint8_t port, uint8_t *frame, uint32_t len, uint32_t size);
+bool mcc_io_cut(struct mcc_io_sink *sink, uint8_t port, uint8_t *frame, uint32_t len,
+                uint32_t size);
 
 /* The checksum field of the TCP or UDP packet p gets the sum of the pseudo header, which the device completes. */
 void mcc_io_partial(struct mcc_packet *p);

@@ -81,7 +81,8 @@ static void io_frame_complete(struct mcc_packet *p, uint32_t start, uint32_t off
     struct mcc_packet seen = {.data = p->data, .len = p->len, .link = p->link};
     mcc_parse(&seen);
     uint32_t end = seen.ip_end > at + 2 ? seen.ip_end : p->len;
-    uint16_t sum = (uint16_t)~mcc_checksum_sum(p->data + start, end - start); /* the field holds the pseudo header */
+    uint16_t sum = (uint16_t)~mcc_checksum_sum(p->data + start,
+                                               end - start); /* the field holds the pseudo header */
     mcc_checksum_write(p->data + at, sum, seen.layers & MCC_UDP);
 }
 
@@ -93,7 +94,8 @@ static uint8_t *io_frame_whole(struct mcc_io_slot *slot)
     return slot->spill;
 }
 
-static void io_frame_long(struct mcc_io *io, struct mcc_io_slot *slot, uint32_t len, uint32_t tag, struct mcc_io_sink *sink)
+static void io_frame_long(struct mcc_io *io, struct mcc_io_slot *slot, uint32_t len, uint32_t tag,
+                          struct mcc_io_sink *sink)
 {
     struct mcc_core *core = sink->core;
     uint8_t *whole = io_frame_whole(slot);
@@ -102,7 +104,8 @@ static void io_frame_long(struct mcc_io *io, struct mcc_io_slot *slot, uint32_t 
         core->ports[io->port].rx_errors += !mcc_io_cut(sink, io->port, whole, len, size);
         return;
     }
-    struct mcc_packet *p = mcc_core_receive(core, whole, len, len, sink->now, io->port, MCC_LINK_ETHERNET);
+    struct mcc_packet *p =
+        mcc_core_receive(core, whole, len, len, sink->now, io->port, MCC_LINK_ETHERNET);
     if (!p)
         return;
     if (tag)
@@ -121,7 +124,8 @@ static void io_frame_long(struct mcc_io *io, struct mcc_io_slot *slot, uint32_t 
     mcc_io_give(sink, p);
 }
 
-void mcc_io_arrived(struct mcc_io *io, struct mcc_io_slot *slot, uint32_t len, uint32_t tag, struct mcc_io_sink *sink)
+void mcc_io_arrived(struct mcc_io *io, struct mcc_io_slot *slot, uint32_t len, uint32_t tag,
+                    struct mcc_io_sink *sink)
 {
     struct mcc_core *core = sink->core;
     struct mcc_packet *p = slot->packet;
@@ -184,7 +188,7 @@ bool mcc_io_header_of(struct mcc_packet *p, struct mcc_io_header *h)
         return true;
     mcc_io_partial(p);
     h->flags = MCC_IO_NEEDS_CSUM;
-    h->gso_type = !tcp               ? MCC_IO_GSO_UDP_L4
+    h->gso_type = !tcp                 ? MCC_IO_GSO_UDP_L4
                   : p->layers & MCC_IP ? MCC_IO_GSO_TCPV4
                                        : MCC_IO_GSO_TCPV6;
     h->hdr_len = (uint16_t)head;

@@ -16,7 +16,8 @@ static void io_put32(uint8_t *at, uint32_t value)
 }
 
 /* Makes the copied header of segment `number` (payload from `done` on, `n` bytes, `last` or not) that of a packet of its own. */
-static void io_segment_header(struct mcc_packet *p, uint32_t head, uint32_t number, uint32_t done, uint32_t n, bool last)
+static void io_segment_header(struct mcc_packet *p, uint32_t head, uint32_t number, uint32_t done,
+                              uint32_t n, bool last)
 {
     uint8_t *ip = p->data + p->l3, *l4 = p->data + p->l4;
     if (p->layers & MCC_IP) {

@@ -20,7 +20,8 @@ struct mcc_loop {
     struct mcc_io io[MCC_MAX_PORTS];
 };
 
-static const struct mcc_io_type *const io_loop_types[] = {&mcc_io_afpacket, &mcc_io_tap, &mcc_io_null};
+static const struct mcc_io_type *const io_loop_types[] = {&mcc_io_afpacket, &mcc_io_tap,
+                                                          &mcc_io_null};
 
 static uint64_t io_clock(clockid_t id)
 {
@@ -71,7 +72,8 @@ static void io_loop_put(struct mcc_loop *loop, struct mcc_io *io)
 /* Sends what waits in the core's out[]: for each port in its order. */
 static void io_loop_drain(struct mcc_io_sink *sink)
 {
-    struct mcc_loop *loop = (struct mcc_loop *)(void *)((uint8_t *)sink - offsetof(struct mcc_loop, sink));
+    struct mcc_loop *loop =
+        (struct mcc_loop *)(void *)((uint8_t *)sink - offsetof(struct mcc_loop, sink));
     struct mcc_core *core = sink->core;
     if (!core->out_count)
         return;

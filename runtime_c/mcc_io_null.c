@@ -24,5 +24,8 @@ static int io_null_out(struct mcc_io *io, struct mcc_core *core)
     return 0;
 }
 
-const struct mcc_io_type mcc_io_null = {
-    .name = "null", .open = io_null_open, .close = io_null_close, .in = io_null_in, .out = io_null_out};
+const struct mcc_io_type mcc_io_null = {.name = "null",
+                                        .open = io_null_open,
+                                        .close = io_null_close,
+                                        .in = io_null_in,
+                                        .out = io_null_out};

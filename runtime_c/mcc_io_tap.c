@@ -50,7 +50,8 @@ static int io_tap_open(struct mcc_io *io)
     rc = ioctl(io->fd, TUNSETIFF, &r) < 0 || ioctl(io->fd, TUNSETVNETHDRSZ, &size) < 0 ? -errno : 0;
     if (rc == 0) {
         unsigned offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
-        (void)ioctl(io->fd, TUNSETOFFLOAD, (unsigned long)offloads); /* without it frames are ordinary */
+        (void)ioctl(io->fd, TUNSETOFFLOAD,
+                    (unsigned long)offloads); /* without it frames are ordinary */
         rc = io_tap_up(io, &r);
     }
     if (rc < 0)

@@ -256,7 +256,7 @@ static void again(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pack
         mcc_core_drop(t->core, p, MCC_DROP_TCP_ANSWERED);
         return;
     }
-    if ((int64_t)(high - w->acked) <= 0 && !fin) { /* the receiver has it: the sender must have lost our word of it */
+    if ((int64_t)(high - w->acked) <= 0 && !fin && !(s->flags & MCC_TCP_SYN)) { /* the receiver has it: the sender must have lost our word of it */
         mcc_tcp_make(t, tcp, 1 - d, p, MCC_TCP_ACK);
         mcc_core_drop(t->core, p, MCC_DROP_TCP_ANSWERED);
         return;
@@ -492,8 +492,8 @@ static void pass(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packe
             y = t->ways[d].forward ? t->ways[d].forward(t->flow, s->x) : s->x;
             if ((int64_t)(s->x - w->next) > 0)
                 y = w->sent + (s->x - w->next);
-            else if ((int64_t)(y - mcc_tcp_left(w)) > 0)
-                y = mcc_tcp_left(w);
+            else if ((int64_t)(y - mcc_tcp_left(w)) >= 0)
+                y = mcc_tcp_left(w) - 1; /* what is behind stays behind: a keep-alive wants an answer */
         }
         mcc_tcp_set_seq(p, w->isn + (uint32_t)y);
     }
@@ -507,6 +507,22 @@ static bool is_over(const struct mcc_tcp *tcp)
 {
     const struct mcc_tcp_way *a = &tcp->way[0], *b = &tcp->way[1];
     return a->fin_sent && b->fin_sent && a->acked == a->sent && b->acked == b->sent;
+}
+
+/* A SYN whose data (RFC 7413) an element holds goes ahead of them. */
+static void syn_ahead(const struct mcc_turn *t, struct mcc_packet *bare)
+{
+    uint32_t since;
+    struct mcc_packet *p = t->ways[t->id & 1].held(t->flow, &since);
+    if (!p || !(p->data[p->l4 + 13] & MCC_TCP_SYN)) {
+        t->core->made--;
+        mcc_buffer_put(t->core->buffers, bare);
+        return;
+    }
+    mcc_tcp_set_byte(p, p->l4 + 13u, p->data[p->l4 + 13] & (uint8_t)~MCC_TCP_SYN);
+    mcc_context_fit(bare, 0);
+    mcc_checksum_fill(bare);
+    t->ways[t->id & 1].out(t->box, t->flow, t->id, bare);
 }
 
 static int data_segment(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, struct mcc_segment *s)
@@ -566,8 +582,11 @@ static int data_segment(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mc
     } else {
         take_payload(p, 0, s->len);
     }
+    struct mcc_packet *bare = s->flags & MCC_TCP_SYN && t->ways[t->id & 1].held ? mcc_tcp_part(t, p, NULL, 0) : NULL;
     if (!deliver_one(t, tcp, p, fin && !s->missing))
         return MCC_CLOSE;
+    if (bare)
+        syn_ahead(t, bare);
     if (s->missing) {
         skip_hole(t, w, s->missing + fin);
         w->fin |= fin;

@@ -132,6 +132,10 @@ void mcc_tcp_set_word(struct mcc_packet *p, uint32_t at, uint32_t value);
 
 /* Answers a retransmission, in packet p, with what was sent before: y .. y + len. */
 void mcc_tcp_resend(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, uint64_t y, uint32_t len, bool fin);
+/* A packet of its own with the headers of p and n bytes (NULL: not set) behind them, counted as made; NULL: no buffer. */
+struct mcc_packet *mcc_tcp_part(const struct mcc_turn *t, const struct mcc_packet *p, const uint8_t *bytes, uint32_t n);
+/* All that is kept of t's direction becomes ours to send again; `like` is a segment as it comes to the context. */
+void mcc_tcp_own_all(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct mcc_packet *like);
 /* Sends queued bytes of t's direction as far as the window has room; `probe`: one byte though it has none (RFC 9293, 3.8.6.1). */
 void mcc_tcp_push(const struct mcc_turn *t, struct mcc_tcp *tcp, bool probe);
 /* Puts the TSval and TSecr last seen into a segment of direction t->id (RFC 7323, 3.2). */

@@ -20,6 +20,31 @@ static uint32_t segment_limit(const struct mcc_tcp *tcp, const struct mcc_packet
     return w->path && limit > path ? path : limit;
 }
 
+/* A packet with the headers of p and n bytes at `bytes` behind them; NULL: no buffer. */
+struct mcc_packet *mcc_tcp_part(const struct mcc_turn *t, const struct mcc_packet *p, const uint8_t *bytes, uint32_t n)
+{
+    uint32_t head = (uint32_t)(p->content - p->data);
+    struct mcc_packet *q = mcc_buffer_get(t->core->buffers, head + n);
+    if (!q)
+        return NULL;
+    struct mcc_packet buffer = *q;
+    *q = *p;
+    q->data = buffer.data;
+    q->headroom = buffer.headroom;
+    q->room = buffer.room;
+    q->refs = 0;
+    q->next = NULL;
+    memcpy(q->data, p->data, head);
+    if (n && bytes)
+        memcpy(q->data + head, bytes, n);
+    q->content = q->data + head;
+    q->content_len = n;
+    q->len = q->wire_len = head + n;
+    q->stream = (uint8_t)((p->stream | MCC_STREAM_CHANGED) & ~(MCC_STREAM_FIN | MCC_STREAM_HELD));
+    t->core->made++;
+    return q;
+}
+
 void mcc_tcp_refresh_stamps(const struct mcc_turn *t, const struct mcc_tcp *tcp, struct mcc_packet *p)
 {
     const struct mcc_tcp_way *w = &tcp->way[t->id & 1], *to = &tcp->way[1 - (t->id & 1)];
@@ -37,6 +62,8 @@ static void prepare(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pa
     const struct mcc_tcp_way *w = &tcp->way[t->id & 1];
     uint8_t flags = p->data[p->l4 + 13];
     mcc_tcp_set_seq(p, w->isn + (uint32_t)y - ((flags & MCC_TCP_SYN) != 0));
+    if (!(flags & (MCC_TCP_ACK | MCC_TCP_SYN | MCC_TCP_RST)) && tcp->way[1 - (t->id & 1)].known)
+        mcc_tcp_set_byte(p, p->l4 + 13u, flags |= MCC_TCP_ACK); /* it came on a SYN that has gone ahead */
     if (late)
         mcc_tcp_refresh_stamps(t, tcp, p);
     mcc_tcp_translate(t, tcp, p, late);
@@ -91,29 +118,25 @@ static void send_one(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_p
     t->ways[d].out(t->box, t->flow, t->id, p);
 }
 
-/* A packet with the headers of p and n bytes at `bytes` behind them; NULL: no buffer. */
-static struct mcc_packet *part_of(const struct mcc_turn *t, const struct mcc_packet *p, const uint8_t *bytes, uint32_t n)
+void mcc_tcp_own_all(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct mcc_packet *like)
 {
-    uint32_t head = (uint32_t)(p->content - p->data);
-    struct mcc_packet *q = mcc_buffer_get(t->core->buffers, head + n);
-    if (!q)
-        return NULL;
-    struct mcc_packet buffer = *q;
-    *q = *p;
-    q->data = buffer.data;
-    q->headroom = buffer.headroom;
-    q->room = buffer.room;
-    q->refs = 0;
-    q->next = NULL;
-    memcpy(q->data, p->data, head);
-    if (n && bytes)
-        memcpy(q->data + head, bytes, n);
-    q->content = q->data + head;
-    q->content_len = n;
-    q->len = q->wire_len = head + n;
-    q->stream = (uint8_t)((p->stream | MCC_STREAM_CHANGED) & ~(MCC_STREAM_FIN | MCC_STREAM_HELD));
-    t->core->made++;
-    return q;
+    struct mcc_tcp_way *w = &tcp->way[t->id & 1];
+    for (struct mcc_kept *k = w->kept; k; k = k->next) {
+        if (k->owned)
+            continue;
+        struct mcc_packet *q = mcc_tcp_part(t, like, k->bytes, k->len);
+        if (!q)
+            return;
+        t->core->made--;
+        q->stream = MCC_STREAM_CHANGED;
+        prepare(t, tcp, q, k->y, k->len, false, true);
+        mcc_buffer_put(t->core->buffers, k->packet);
+        k->packet = q;
+        k->bytes = q->content;
+        k->owned = 1;
+    }
+    if (w->kept)
+        expect_ack(t, tcp, w);
 }
 
 /* ---------------------------------------------------------------- the receiver's window */
@@ -166,7 +189,7 @@ void mcc_tcp_push(const struct mcc_turn *t, struct mcc_tcp *tcp, bool probe)
         if (left && n == 0)
             return;
         bool whole = n == left;
-        struct mcc_packet *q = part_of(t, k->packet, k->bytes + k->gone, n);
+        struct mcc_packet *q = mcc_tcp_part(t, k->packet, k->bytes + k->gone, n);
         if (!q)
             return;
         if (whole)
@@ -203,7 +226,7 @@ static void send_split(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc
         size = n - at < limit ? n - at : limit;
         if (at < room && at + size > room)
             size = room - at;
-        struct mcc_packet *q = part_of(t, p, p->content + at, size);
+        struct mcc_packet *q = mcc_tcp_part(t, p, p->content + at, size);
         if (!q) { /* no buffer: better one segment that is too long than a hole for ever */
             while ((q = first) != NULL) {
                 first = q->next;
@@ -288,7 +311,7 @@ void mcc_tcp_resend(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pa
     mcc_packet_unguard(p->data, p->room);
     limit = limit < room ? limit : room;
     while (len > limit) {
-        struct mcc_packet *q = part_of(t, p, NULL, limit);
+        struct mcc_packet *q = mcc_tcp_part(t, p, NULL, limit);
         if (!q)
             break;
         if (mcc_tcp_recall(w, y, q->content, limit, &changed) < limit) {

@@ -92,6 +92,7 @@ static void holding_due(const struct mcc_turn *t, struct mcc_tcp *tcp)
     if (!p)
         return;
     if (t->rules->preack && (int64_t)(w->next - w->early) > 0 && tick >= mcc_tick_add(since, ACK_TICKS)) {
+        mcc_tcp_own_all(t, tcp, p);
         w->early = w->next;
         tcp->mapped = true;
         t->shared->tcp.early_acks++;

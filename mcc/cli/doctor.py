@@ -97,12 +97,38 @@ def _cache() -> Finding:
     return Finding("cache folder", True, str(folder))
 
 
+def _right(name: str, use: str, mend: str, number: int, spec: str) -> Finding:
+    """Whether this process has a capability, in the effective set that Linux shows in /proc/self/status."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        effective = next(int(line.split()[1], 16) for line in lines if line.startswith("CapEff:"))
+    except (OSError, StopIteration):
+        return Finding(name, False, "not known here: there is no /proc/self/status", needed=False)
+    has = bool(effective >> number & 1)
+    return Finding(name, has, f"{spec} {'can be used' if has else 'cannot be used'} ({use})", mend, needed=False)
+
+
+def _packet_sockets() -> Finding:
+    return _right("packet sockets", "mcc run --port", "run as root, or: setcap cap_net_raw+ep $(readlink -f "
+                  "$(which python3))", 13, "afpacket:IF")
+
+
+def _tap_devices() -> Finding:
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        there = os.path.exists("/dev/net/tun")
+        return Finding("TAP devices", False, f"/dev/net/tun {'is not ours to open' if there else 'is not there'}",
+                       "run as root" if there else "modprobe tun", needed=False)
+    return _right("TAP devices", "mcc run --port", "run as root, or: setcap cap_net_admin+ep $(readlink -f "
+                  "$(which python3))", 12, "tap:NAME")
+
+
 def _tool(name: str, use: str, package: str) -> Finding:
     where = shutil.which(name)
     return Finding(name, where is not None, f"{where or 'not there'} ({use})", f"apt install {package}", needed=False)
 
 
-CHECKS: tuple[Callable[[], Finding], ...] = (_python, _modules, _headers, _compiler, _files, _cache)
+CHECKS: tuple[Callable[[], Finding], ...] = (_python, _modules, _headers, _compiler, _files, _cache, _packet_sockets,
+                                            _tap_devices)
 OPTIONAL = (
     ("dot", "mcc graph", "graphviz"),
     ("tshark", "tests compare with it", "tshark"),
@@ -110,4 +136,9 @@ OPTIONAL = (
     ("clang", "a second compiler for the tests", "clang"),
     ("clang-format", "style of the C", "clang-format"),
     ("valgrind", "tests of the C runtime", "valgrind"),
+    ("ip", "live tests", "iproute2"),
+    ("ethtool", "live tests; offloads", "ethtool"),
+    ("ping", "live tests", "iputils-ping"),
+    ("nginx", "live tests", "nginx-light"),
+    ("curl", "live tests", "curl"),
 )

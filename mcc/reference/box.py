@@ -6,7 +6,7 @@ box must do the same, only faster.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -16,13 +16,15 @@ from mcc.lang.graph import Graph
 from mcc.lang.sent import Sent
 from mcc.protocols.dissect import ETHERNET, dissect
 from mcc.reference import checksum, records
-from mcc.reference.flows import ENDS, Flow, Flows, FlowView, Session, Way, ticks
+from mcc.reference.asks import Asks, Shape, asks
+from mcc.reference.context import Contexts, Inside
+from mcc.reference.flows import ENDS, TICK, Flow, Flows, FlowView, Session, Way, ticks
 from mcc.reference.keys import Key, family, fields_of, key_of, layers_of
 from mcc.reference.needs import needs
 from mcc.reference.packet import PacketState
 from mcc.reference.runner import Effects, Runner
 from mcc.reference.stages import Stage, Start, make_stage
-from mcc.reference.values import CLOSE, DROP, FAULT, PARKED, PASS, RESET
+from mcc.reference.values import AGAIN, CLOSE, DROP, FAULT, PARKED, PASS, RESET
 from mcc.reference.walk import End, Plan, Step, Walker
 
 SECOND = 10**9
@@ -32,7 +34,8 @@ CATCH_UP = 1024
 
 @dataclass
 class Turn:
-    """The packet that is being handled: its flow and direction, and the way it walks in a duplex."""
+    """The packet that is being handled: its flow and direction; where it entered the stage; `ending`: what a TCP context says
+    of the connection, "rst", "fin", "closed" or ""."""
 
     packet: PacketState
     entry_bytes: int
@@ -40,6 +43,8 @@ class Turn:
     flow: Flow | None = None
     direction: int = 0
     is_new: bool = False
+    start: Start = (0, 0, 0)
+    ending: str = ""
 
 
 @dataclass
@@ -58,6 +63,8 @@ class PythonBox:
     max_sessions: int = 1 << 20
     checksums: str = "keep"
     link: int = ETHERNET
+    shapes: Mapping[int, Shape] = field(default_factory=dict)
+    """By node: what the compiler knows of stream elements beside their calls (mcc.reference.asks)."""
     effects: Effects = field(default_factory=Effects, init=False)
     drops: dict[str, int] = field(default_factory=dict, init=False)
     made: int = field(default=0, init=False)
@@ -70,9 +77,12 @@ class PythonBox:
         self.runners = {n.id: Runner(n.elem, n.name, self.effects) for n in elements if n.elem is not None}
         wanted = {(n.id, inp): needs(r.inst, inp, r._names) for n in elements
                   for r in [self.runners[n.id]] for inp in range(r.elem.ports[0])}
+        self.asks: dict[int, Asks] = {n: asks(r.inst, r._names, self.shapes.get(n)) for n, r in self.runners.items()
+                                      if r.has("process_data")}
+        self.contexts = Contexts(self)
         self.walker = Walker(self.graph, self.runners, wanted)
         self.flows = Flows(self.runners, lambda n: self.walker.session(n).bidirectional, self._drain, self._log,
-                           self._log_group, self.max_sessions, begin, begin)
+                           self._log_group, self.max_sessions, begin, self.contexts.finish, begin)
         self._stages: dict[Start, Stage] = {}
         heads = {n.port: self.graph.start_of(n) for n in self.graph.entries}
         self._entry_of = {n.port: (heads[n.port].id, 0, n.way) for n in self.graph.entries}
@@ -194,7 +204,7 @@ class PythonBox:
         """A packet enters a stage: it is looked at anew, its flow found or made, and it walks."""
         stage, before = self._stage(start), self._turn
         p.parse()
-        self._turn = turn = Turn(p, len(p.data), records.payload(p))
+        self._turn = turn = Turn(p, len(p.data), records.payload(p), start=start)
         found = self._first(stage, p)
         if found is not None:
             turn.flow, turn.direction = found
@@ -213,7 +223,7 @@ class PythonBox:
     def _classified(self, stage: Stage, plan: Plan, turn: Turn) -> None:
         p, fam = turn.packet, family(turn.packet)
         elements = self.walker.sessions(plan)
-        sessions = [self.walker.session(n) for n in elements]
+        sessions = [self.walker.session(n) for n in [*elements, *self.walker.contexts(plan)]]
         if stage.session is not None and isinstance(plan, Step):
             sessions.append(stage.session)
         fields = fields_of(sessions, fam)
@@ -269,10 +279,17 @@ class PythonBox:
         way.bytes += turn.entry_bytes
         way.payload += turn.payload
         flow.last = self.effects.now
-        after = self.flows.tcp_before(flow, d, p, turn.payload) if flow.tcp and p.has("tcp") else ""
+        streams = any(c.tcp is not None for c in self.contexts.of(flow).values())
+        closes = flow.tcp and not streams and p.has("tcp")
+        after = self.flows.tcp_before(flow, d, p, turn.payload) if closes else ""
         verdict = self._walk(way.plan, turn)
         if not flow.alive:
             return
+        if verdict == AGAIN:  # the same addresses, another connection
+            self.flows.end(flow, "replaced")
+            self._enter(turn.start, p)
+            return
+        after = turn.ending or after
         if verdict in (CLOSE, RESET):
             self.flows.end(flow, "closed")
         else:
@@ -283,11 +300,35 @@ class PythonBox:
     def _walk(self, plan: Plan, turn: Turn) -> int:
         """Follow a plan to its end. Returns the verdict that ended it."""
         while isinstance(plan, Step):
+            n = self.graph.nodes[plan.node]
+            if n.kind == "context":
+                c = self.contexts.of(turn.flow).get(self.graph.context_of(n.id)) if turn.flow is not None else None
+                if c is not None and c.sides[turn.direction].inner and n.opens(plan.way):
+                    self._seen(c.sides[turn.direction].inner, turn)
+                    return self.contexts.enter(c, turn.direction, turn.packet)
+                plan = plan.outs[0]
+                continue
             verdict = self._visit(plan, turn)
             if verdict < 0:
                 return verdict
             plan = plan.outs[verdict]
         return self._end(plan, turn)
+
+    def _seen(self, inner: list[Inside], turn: Turn) -> None:
+        """A packet has come to a context: it counts for the elements inside."""
+        for x in inner:
+            self._visits[x.node].packets += 1
+            self._visits[x.node].bytes += turn.entry_bytes
+            state = turn.flow.ways[turn.direction].state.get(x.node) if turn.flow is not None else None
+            if state is not None:
+                state[0].seen(state[1], self.effects.now, turn.entry_bytes, turn.payload)
+
+    def behind(self, flow: Flow, direction: int, plan: Plan, p: PacketState) -> None:
+        """A packet has left a context and walks on."""
+        before = self._turn
+        self._turn = turn = Turn(p, len(p.data), records.payload(p), flow, direction)
+        self._walk(plan, turn)
+        self._turn = before
 
     def _end(self, end: End, turn: Turn) -> int:
         p = turn.packet
@@ -380,11 +421,13 @@ class PythonBox:
                 self._timers[node] += ((to - when) // every - CATCH_UP) * every
         while True:
             parked = [t for r in self.runners.values() for m in r.maps() if (t := m.next_expiry()) is not None]
-            flows = self.flows.next_due()
-            due = min([*parked, *self._timers.values(), *([flows] if flows is not None else [])], default=None)
+            flows, wake = self.flows.next_due(), self.contexts.next_due()
+            due = min([*parked, *self._timers.values(), *([flows] if flows is not None else []),
+                       *([self.flows.start + wake * TICK] if wake is not None else [])], default=None)
             if due is None or due > to:
                 return
             self.effects.now = self.flows.now = max(self.effects.now, due)
+            self.contexts.run_due(self.flows.tick())
             self.flows.expire()
             for r in self.runners.values():
                 for m in r.maps():

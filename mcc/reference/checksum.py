@@ -86,13 +86,18 @@ def verify(p: PacketState) -> bool:
     return fold(words(bytes(p.data[l4:l4 + length])) + _pseudo(p, length, name)) == 0xFFFF
 
 
-def fill(p: PacketState) -> None:
-    """Compute both checksums anew; a UDP checksum of 0 (none) over IPv4 stays 0."""
+def fill_ip(p: PacketState) -> None:
+    """Compute the IPv4 header's checksum anew."""
     p.ip_delta = p.l4_delta = None
     if p.has("ip"):
         at = p.found.l3 + 10
         p.data[at:at + 2] = b"\0\0"
         p.data[at:at + 2] = (~fold(_ip_sum(p)) & 0xFFFF).to_bytes(2, "big")
+
+
+def fill(p: PacketState) -> None:
+    """Compute both checksums anew; a UDP checksum of 0 (none) over IPv4 stays 0."""
+    fill_ip(p)
     name, l4, length = l4_name(p), p.found.l4, covered(p)
     if not length:
         return

@@ -108,7 +108,7 @@ class FlowView:
 @dataclass
 class Flows:
     """The table. `drain(node)`: lets go what an element's handler emitted, outside any packet; `ended`: called with
-    each flow (and its reason) as it ends; `dissolved`: with each group (and its element) as it ends."""
+    each flow (and its reason) as it ends; `dissolved`: with each group (and its element) as it ends; `finish`: before a flow's state goes."""
 
     runners: dict[int, Runner]
     bidirectional: Callable[[int], bool]
@@ -117,6 +117,7 @@ class Flows:
     dissolved: Callable[[int, Session], None]
     max_sessions: int
     start: int
+    finish: Callable[[Flow], None] = lambda flow: None
     now: int = 0
     table: dict[tuple[int, Key], tuple[Flow, int]] = field(default_factory=dict)
     groups: dict[tuple[Any, ...], tuple[Session, int]] = field(default_factory=dict)
@@ -129,7 +130,8 @@ class Flows:
 
     # ---------------------------------------------------------- state of elements
 
-    def _fresh(self, node: int) -> Session:
+    def fresh(self, node: int) -> Session:
+        """A session of an element that has just begun."""
         r = self.runners[node]
         return Session([r.scratch(), r.scratch()], r.conn())
 
@@ -144,7 +146,7 @@ class Flows:
         view = FlowView(flow, 0, True)
         grouped = (node, _family(flow.ways[d].key)) in flow.stage.grouped
         if not grouped:
-            session = self._fresh(node)
+            session = self.fresh(node)
             for k, way in enumerate(flow.ways):
                 way.state[node] = (session, k)
             return self._new(node, session, view, p)
@@ -155,7 +157,7 @@ class Flows:
             session.refs += 1
             flow.ways[d].state[node] = (session, inside)
             return PASS
-        session = self._fresh(node)
+        session = self.fresh(node)
         session.refs, session.key, session.first, session.last = 1, place, p.at, p.at
         self.groups[place] = (session, 0)
         back = (flow.stage.number, node, key.mirrored(-1))
@@ -252,6 +254,7 @@ class Flows:
     def end(self, flow: Flow, reason: str) -> None:
         """The flow is over: release in walk order, its record, its keys."""
         flow.alive = False
+        self.finish(flow)
         kept = [dict(way.state) for way in flow.ways]
         for node in flow.elements:
             self._leave(flow, node)
@@ -302,8 +305,8 @@ class Flows:
     def tcp_after(self, flow: Flow, what: str) -> None:
         if what == "rst":
             self.end(flow, "rst")
-        elif what == "fin":
-            flow.reason = "fin"
+        elif what in ("fin", "closed"):
+            flow.reason = what
             flow.timeout = min(flow.timeout or ticks(LINGER), ticks(LINGER))
 
 

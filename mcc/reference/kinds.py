@@ -11,7 +11,7 @@ import typing
 from typing import Any
 
 from mcc.lang.element import Element
-from mcc.lang.ints import CLASSES, FixedInt, common, u16, u32, u64
+from mcc.lang.ints import CLASSES, FixedInt, common, u8, u16, u32, u64
 from mcc.lang.state import Counter, HashMap, Live, PerCore, Ports, Table
 from mcc.lang.types import Array, split_annotation, struct_fields
 from mcc.protocols.headers import BY_LAYER, int_width
@@ -20,7 +20,9 @@ from mcc.reference.state import attribute_hints
 Kind = Any
 """A FixedInt class, bool, or None: a literal, or nothing known."""
 
-_PACKET = {"length": u32, "in_port": u16, "next_hop": u32, "at": u64}
+_PACKET = {"length": u32, "in_port": u16, "next_hop": u32, "at": u64, "position": u64, "available": u32, "index": u16}
+_METHODS = {"at": u8, "crc32": u32, "crc32c": u32, "sum16": u32}
+"""Of streams and chunks."""
 
 
 class Kinds:
@@ -33,6 +35,9 @@ class Kinds:
         self.hints = attribute_hints(inst)
         self.declared: dict[str, Any] = dict(values)
         self.locals: dict[str, Kind] = {k: split_annotation(v)[0] for k, v in values.items()}
+        self.chunks = {n.target.id for n in ast.walk(tree) if isinstance(n, ast.For) and isinstance(n.target, ast.Name)
+                       and isinstance(n.iter, ast.Call) and isinstance(n.iter.func, ast.Attribute)
+                       and n.iter.func.attr == "chunks"}
         self._annotated(tree)
         self._inferred(tree)
 
@@ -66,11 +71,11 @@ class Kinds:
             return None
 
     def loop(self, node: ast.For) -> Kind:
-        """The type of `for i in range(..)`; u32 where all bounds are literals."""
+        """The type of `for i in range(..)`, u32 where all bounds are literals; of `for b in stream`."""
         call = node.iter
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "range":
             return self.widest(call.args) or u32
-        return None
+        return u8 if isinstance(call, ast.Name) else None  # bytes of a stream or a chunk
 
     def kind(self, node: ast.expr | None) -> Kind:
         match node:
@@ -105,6 +110,8 @@ class Kinds:
 
     def item(self, base: ast.expr) -> Kind:
         """The type of base[i]: of a table, or of an array field."""
+        if isinstance(base, ast.Name) and base.id in self.chunks:
+            return u8
         if not isinstance(base, ast.Attribute) or not isinstance(base.value, ast.Name):
             return None
         if base.value.id == "self":
@@ -164,6 +171,8 @@ class Kinds:
                 hints = typing.get_args(getattr(value, "__orig_class__", None)) or typing.get_args(self.hints.get(name))
                 if isinstance(value, HashMap):
                     return hints[1] if len(hints) == 2 and hints[1] is not int else u64
+            case ast.Attribute(value=ast.Name(id=name), attr=method) if name != "self" and method in _METHODS:
+                return _METHODS[method]
         own = isinstance(f, ast.Attribute) and isinstance(f.value, ast.Name) and f.value.id == "self"
         found = getattr(type(self.inst), f.attr, None) if own and isinstance(f, ast.Attribute) else self.evaluate(f)
         if isinstance(found, type):

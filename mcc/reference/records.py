@@ -80,9 +80,9 @@ def stats(box: PythonBox) -> dict[str, Any]:
                     "rx_errors": 0} for name, rx, tx in zip(box.graph.ports, box._rx, box._tx, strict=True)}
     elements = {r.name: {"type": r.elem.name, "packets": box._visits[n].packets, "bytes": box._visits[n].bytes,
                          "counters": r.counters(), "faults": r.faults} for n, r in box.runners.items()}
-    held = sum(m.held() for r in box.runners.values() for m in r.maps())
+    held = sum(m.held() for r in box.runners.values() for m in r.maps()) + box.contexts.held()
     return {"chain": box.graph.name, "ports": ports, "classes": [], "elements": elements,
             "sessions": {"created": box.flows.created, "active": len(box.flows.active), "peak": box.flows.peak,
                          "ended": dict(box.ended), "memory_bytes": 0},
-            "contexts": {}, "drops": dict(sorted(box.drops.items())), "made": box.made,
+            "contexts": {p: dict(box.contexts.counts) for p in sorted({n.protocol for n in box.graph.contexts})}, "drops": dict(sorted(box.drops.items())), "made": box.made,
             "sent": sum(t.packets for t in box._tx), "held": held}

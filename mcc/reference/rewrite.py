@@ -5,6 +5,7 @@
     return e          =>  return __coerce__(R, e)     in an @inline helper that declares `-> R`
     def f(a: T)       =>  a = __coerce__(T, a)        at the start of an @inline helper
     assert e          =>  nothing (asserts exist in test builds of the compiled code only)
+    for m in stream.matches(w)  =>  for m in stream.matches(w, slot=N)    N: of the loop, see slot_of
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ def source_tree(func: Callable[..., Any]) -> ast.FunctionDef:
     assert isinstance(node, ast.FunctionDef)
     node.decorator_list = []
     return node
+
+
+def slot_of(call: ast.expr) -> int:
+    """The number of a loop over matches, by its place in the source: the key of its hidden state."""
+    return call.lineno << 16 | call.col_offset
 
 
 class Coerce(ast.NodeTransformer):
@@ -79,6 +85,14 @@ class Coerce(ast.NodeTransformer):
         self.generic_visit(node)
         if node.value is not None:
             node.value = self.into(self.result, node.value)
+        return node
+
+    def visit_For(self, node: ast.For) -> Any:
+        call = node.iter
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "matches":
+            number = ast.copy_location(ast.Constant(slot_of(call)), call)
+            call.keywords.append(ast.copy_location(ast.keyword("slot", number), call))
+        self.generic_visit(node)
         return node
 
     def visit_Assert(self, node: ast.Assert) -> Any:

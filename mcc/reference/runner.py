@@ -17,6 +17,7 @@ from typing import Any
 
 from mcc.lang import packet as lang
 from mcc.lang.element import Element, Handler
+from mcc.lang.stream import Chunk, Match, Stream
 from mcc.lang.types import is_struct
 from mcc.reference.packet import BatchView, PacketState, PacketView
 from mcc.reference.rewrite import compiled, hints_of, plain
@@ -24,6 +25,7 @@ from mcc.reference.state import CellState, MapState, Owner, World
 from mcc.reference.structs import StructState, make_struct
 from mcc.reference.values import CLOSE, DROP, FAULT, PASS, RESET, Fault, keep_len, keep_max, keep_min, keep_range
 
+_THINGS = (lang.Packet, lang.Batch, lang.Flow, Stream, Chunk, Match)
 _VERDICTS = {"pass": PASS, "drop": DROP, "close": CLOSE, "reset": RESET}
 
 
@@ -97,11 +99,11 @@ class Runner:
 
     def call(self, role: str, port: int = 0, *, scratch: StructState | None = None, conn: StructState | None = None,
              peer: StructState | None = None, packet: PacketState | None = None,
-             batch: list[PacketState] | None = None, flow: Any = None) -> int:
+             batch: list[PacketState] | None = None, stream: Any = None, flow: Any = None) -> int:
         """Run a handler; its verdict as a number (mcc.reference.values), FAULT where an index was out of range.
         Handlers that decide nothing give PASS. Raises KeyError where there is no such handler."""
         bound = self.handlers[role, port]
-        given = {"scratch": scratch, "conn": conn, "peer": peer, "flow": flow,
+        given = {"scratch": scratch, "conn": conn, "peer": peer, "flow": flow, "stream": stream,
                  "packet": PacketView(packet) if packet is not None else None,
                  "batch": BatchView(batch) if batch is not None else None}
         self.flow, self.input = flow, port
@@ -127,7 +129,8 @@ class Runner:
         return Bound(call, roles)
 
     def _role(self, hint: Any) -> str:
-        for kind, role in ((lang.Packet, "packet"), (lang.Batch, "batch"), (lang.Flow, "flow")):
+        for kind, role in ((lang.Packet, "packet"), (lang.Batch, "batch"), (lang.Flow, "flow"),
+                           (Stream, "stream")):
             if hint is kind:
                 return role
         if typing.get_origin(hint) is lang.Peer:
@@ -174,6 +177,7 @@ class Runner:
                 self._inlines[func] = self._compile_inline(func)
             return self._inlines[func](*args, **named)
         run.__annotations__ = func.__annotations__
+        run.__mcc_original__ = func  # type: ignore[attr-defined]
         return run
 
     def _compile_inline(self, func: Callable[..., Any]) -> Callable[..., Any]:
@@ -181,7 +185,7 @@ class Runner:
         hints = hints_of(func, names)
         result = hints.pop("return", None)
         structs = {n: h for n, h in hints.items() if is_struct(h)}
-        values = {n: h for n, h in hints.items() if n not in structs and h not in (lang.Packet, lang.Batch, lang.Flow)
+        values = {n: h for n, h in hints.items() if n not in structs and h not in _THINGS
                   and typing.get_origin(h) is not lang.Peer}
         return compiled(func, self.inst, names, structs, values, None if result is lang.Action else result)
 

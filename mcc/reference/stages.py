@@ -57,7 +57,7 @@ def make_stage(walker: Walker, number: int, starts: tuple[Start, ...], session: 
                    key=lambda k: (-len(k) - any(f.startswith("l4.") for f in k), sorted(k)))
     grouped = _grouped(walker, nodes, pairs, len(starts) > 1, session)
     grouped |= {(n, fam) for n in nodes for w in walks for fam in ("ip", "ip6", "")
-                if walker.runners[n].elem.session in w
+                if n in walker.runners and walker.runners[n].elem.session in w
                 and not is_hash_first(fields_of([*w, *always], fam), classes)}
     return Stage(number, starts, len(starts) > 1, session, classes, grouped, tuple(first), tests_tags(classes))
 
@@ -78,7 +78,16 @@ class _Possible:
 
     def arrive(self, node: int, inp: int, way: int) -> frozenset[Sessions]:
         key = (node, inp, way)
-        elem = self.walker.graph.nodes[node].elem
+        n = self.walker.graph.nodes[node]
+        elem = n.elem
+        if n.kind == "context" and key not in self.memo:
+            mine = frozenset({self.walker.session(self.walker.graph.context_of(node))})
+            inner = self.output(node, 0, way)
+            taken = {s for s in (mine | x for x in inner) if _can_meet({y for k in s for y in session_layers(k)})}
+            by = self.output(n.partner, 0, way) if n.opens(way) else frozenset()
+            self.memo[key] = frozenset(taken) | by
+        if n.kind == "context":
+            return self.memo[key]
         if elem is None:
             return frozenset({frozenset()})
         if key not in self.memo:
@@ -108,11 +117,16 @@ class _Together:
 
     def arrive(self, node: int, inp: int, way: int) -> tuple[frozenset[int], frozenset[tuple[int, int]]]:
         key = (node, inp, way)
-        elem = self.walker.graph.nodes[node].elem
-        if elem is None:
+        n = self.walker.graph.nodes[node]
+        elem = n.elem
+        if elem is None and n.kind != "context":
             return frozenset(), frozenset()
         if key not in self.memo:
-            outs = [self.output(node, k, way) for k in range(elem.__mcc_elem__.ports[1])]
+            mine = self.walker.graph.context_of(node) if elem is None else node
+            outs = [self.output(node, k, way) for k in range(elem.__mcc_elem__.ports[1] if elem is not None else 1)]
+            if elem is None and n.opens(way):
+                outs.append(self.output(n.partner, 0, way))
+            node = mine
             nodes = frozenset({node}).union(*(n for n, _ in outs))
             pairs = frozenset().union(*(p for _, p in outs), {(node, n) for ns, _ in outs for n in ns})
             for i, (a, _) in enumerate(outs):
@@ -125,7 +139,7 @@ def _grouped(walker: Walker, nodes: Iterable[int], pairs: set[tuple[int, int]], 
              own: Session | None) -> frozenset[tuple[int, str]]:
     """(node, family) of session elements that have fewer fields than some walk's key, or that are not bidirectional
     where the port is a part of keys."""
-    sessions = {n: s for n in nodes if (s := walker.runners[n].elem.session) is not None}
+    sessions = {n: s for n in nodes if (s := walker.session_at(n)) is not None}
     out: set[tuple[int, str]] = set()
     for fam in ("ip", "ip6", ""):
         fields = {n: fields_of([s], fam) for n, s in sessions.items()}
@@ -136,13 +150,15 @@ def _grouped(walker: Walker, nodes: Iterable[int], pairs: set[tuple[int, int]], 
         for a, b in pairs:
             if a in fields and b in fields and a != b and _can_meet(_layers(walker, a) | _layers(walker, b)):
                 out |= {(x, fam) for x, y in ((a, b), (b, a)) if not fields[y] <= fields[x]}
-    return frozenset(out)
+    return frozenset((n, fam) for n, fam in out if n in walker.runners)
 
 
 def _layers(walker: Walker, node: int) -> set[str]:
     """Layers that every packet inside a session element's class has."""
     elem = walker.graph.nodes[node].elem
-    assert elem is not None
+    if elem is None:
+        protocol = walker.graph.nodes[node].protocol
+        return session_layers(walker.session(node)) | ({protocol} if protocol != "ip" else set())
     session = elem.__mcc_elem__.session
     out = set(walker.needs.get((node, 0), ())) | (session_layers(session) if session else set())
     declared = declared_class(elem, 0)

@@ -6,6 +6,7 @@ import typing
 from typing import Any
 
 from mcc.lang.ints import FixedInt, fits, u64
+from mcc.lang.stream import Mark
 from mcc.lang.types import MISSING, Array, Below, IndexOf, Len, StructMember, struct_fields
 from mcc.reference.values import Fault, coerce
 
@@ -80,6 +81,8 @@ def _plain(value: Any) -> Any:
 
 def _start(m: StructMember) -> Any:
     value = 0 if m.default is MISSING else m.default
+    if m.base is Mark:
+        return Mark(int(value))
     if typing.get_origin(m.base) is Array or m.base is Array:
         item = (typing.get_args(m.base) or (u64,))[0]
         return ArrayState(item, next(e.n for e in m.extras if isinstance(e, Len)), int(value))

@@ -9,8 +9,8 @@ from typing import Any
 from mcc.lang.ints import CLASSES, FixedInt, common, fits, u32
 from mcc.lang.types import Below, split_annotation
 
-PASS, DROP, CLOSE, RESET, PARKED, FAULT = 0, -1, -2, -3, -4, -5
-"""What a handler decides, as numbers; n >= 0: leave by output n."""
+PASS, DROP, CLOSE, RESET, PARKED, FAULT, AGAIN = 0, -1, -2, -3, -4, -5, -20
+"""What a handler decides, as numbers; n >= 0: leave by output n. AGAIN: a packet that begins another connection."""
 
 
 class Fault(Exception):

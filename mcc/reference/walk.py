@@ -11,6 +11,7 @@ from typing import Union
 
 from mcc.lang.algebra import Cls, has
 from mcc.lang.chain import declared_class
+from mcc.lang.context import context_class, context_session
 from mcc.lang.element import Element
 from mcc.lang.evaluate import matches
 from mcc.lang.graph import Graph, GraphNode
@@ -85,18 +86,33 @@ class Walker:
     def transparent(self, node: GraphNode, inp: int) -> bool:
         """Nothing of the element has to do with packets at this input: they pass to output 0."""
         runner = self.runners[node.id]
-        return not any(runner.has(r, inp) for r in ("process_packet", "process_batch")) and (
+        return not any(runner.has(r, inp) for r in ("process_packet", "process_batch", "process_data")) and (
             inp != 0 or runner.elem.session is None)
 
     def sessions(self, plan: Plan) -> list[int]:
         """Session elements of a walk, in walk order, each once."""
-        found = [s.node for s in steps(plan) if s.inp == 0 and self.runners[s.node].elem.session is not None]
+        found = [s.node for s in steps(plan) if s.inp == 0 and s.node in self.runners
+                 and self.runners[s.node].elem.session is not None]
         return list(dict.fromkeys(found))
 
+    def contexts(self, plan: Plan) -> list[int]:
+        """Contexts of a walk ("in" ends), in walk order, each once."""
+        nodes = self.graph.nodes
+        return list(dict.fromkeys(self.graph.context_of(s.node) for s in steps(plan) if nodes[s.node].kind == "context"))
+
     def session(self, node: int) -> Session:
-        found = self.runners[node].elem.session
+        found = self.session_at(node)
         assert found is not None
         return found
+
+    def session_at(self, node: int) -> Session | None:
+        """The session of an element, or what a context's state is kept by."""
+        n = self.graph.nodes[node]
+        if n.kind != "context":
+            return self.runners[node].elem.session
+        s, timeout = context_session(n.protocol), n.options.timeout if n.options is not None else 0
+        return s if not timeout else Session(*s.fields, where=s.where, bidirectional=s.bidirectional, timeout=timeout,
+                                             name=s.name)
 
     def mirror(self, plan: Plan, port: int) -> Plan | None:
         """The walk of answers in a duplex: the same elements backwards, leaving by the port the question came in by.
@@ -130,7 +146,11 @@ class Walker:
                 out += [e.cls for e in links if e.cls is not None]
                 todo += [(e.dst, -1 - e.inp, e.way) for e in links]
                 continue
-            elem = self.graph.nodes[node].elem
+            n = self.graph.nodes[node]
+            elem = n.elem
+            if n.kind == "context":
+                out.append(context_class(n.protocol))
+                todo.append((node, 0, way))
             if elem is not None:
                 out += self.asked(node, elem, -1 - port)
                 todo += [(node, k, way) for k in range(elem.__mcc_elem__.ports[1])]
@@ -175,6 +195,10 @@ class _OnePacket:
             return End("drop", reason="drop")
         if n.kind == "classifier":
             return End("stage", n.id, way=way)
+        if n.kind == "context":  # others than the protocol's packets go by the whole of it
+            if n.opens(way) and not matches(context_class(n.protocol), self.packet.found):
+                return self.output(n.partner, 0, way)
+            return Step(n.id, 0, way, (self.output(n.id, 0, way),))
         assert n.elem is not None
         t = n.elem.__mcc_elem__
         if self.walker.transparent(n, inp):

@@ -133,8 +133,8 @@ def rule_element(size: int) -> type[Element]:
                     if self.kind[i] == ALONE:
                         there = end - self.size[i] >= self.low[i] and end <= self.high[i]
                     elif self.kind[i] == BEHIND:
-                        before = s.slots[self.source[i]]
-                        there = before != 0 and before + self.gap[i] <= end
+                        ended = s.slots[self.source[i]]
+                        there = ended != 0 and ended + self.gap[i] <= end
                     elif end > self.gap[i]:
                         newest = s.slots[self.source[i]]
                         first = end - self.reach[i] if end > self.reach[i] else u64(1)
@@ -163,8 +163,8 @@ def rule_element(size: int) -> type[Element]:
                                 if fresh > end >> 6:
                                     break
                                 s.slots[(at + 1 + (u32(fresh) & u32(self.ring[i] - 1))) & self.mask] = 0
-                            here = (at + 1 + (u32(end >> 6) & u32(self.ring[i] - 1))) & self.mask
-                            s.slots[here] = s.slots[here] | u64(1) << (end & 63)
+                            place = (at + 1 + (u32(end >> 6) & u32(self.ring[i] - 1))) & self.mask
+                            s.slots[place] = s.slots[place] | u64(1) << (end & 63)
                             s.slots[at] = end
                     else:
                         rule = self.rule[i]

@@ -1,5 +1,7 @@
 """Words in streams, wherever packets cut them: `WordMatcher` (paper, figure 8)."""
 
+from dataclasses import replace
+
 from mcc import CLOSE, PASS, TCP4, UDP4, Action, CompileError, Counter, Element, Stream, alert, element, struct, u32
 from mcc.diag import Diagnostic
 
@@ -14,12 +16,36 @@ MODES = ("alert", "close", "mask", "remove", "replace", "full")
 
 @struct
 class Blocked:
-    """Whether the rest of the stream is taken out (mode "full")."""
+    """Whether the rest of the stream is taken out."""
 
     rest: bool = False
 
 
 @element(session=TCP4 | UDP4, scratch=Blocked)
+class BlockingMatcher(Element):
+    """`WordMatcher` in mode "full"."""
+
+    words: bytes | list[bytes]
+    text: bytes
+
+    def setup(self) -> None:
+        self.found = Counter()
+
+    def process_data(self, s: Blocked, stream: Stream) -> Action:
+        if not s.rest:
+            for m in stream.matches(self.words):
+                self.found += 1
+                s.rest = True
+                stream.replace(m, self.text)
+                break
+        if s.rest:
+            rest = stream.mark()
+            stream.skip(stream.available)
+            stream.remove(rest, stream.mark())
+        return PASS
+
+
+@element(session=TCP4 | UDP4)
 class WordMatcher(Element):
     """Looks for words in both directions of a stream, and does something about them.
 
@@ -34,7 +60,7 @@ class WordMatcher(Element):
 
     Context: any; remove, replace and full change lengths, so TCP wants a duplex. Except in mode alert, the bytes of
     what may become a word wait for the rest. Counter: `found`. Alerts (alert, close): the word; the offset is behind
-    its last byte.
+    its last byte, or where it was certain that no longer word comes.
     Raises CompileError for an unknown mode.
     """
 
@@ -48,17 +74,14 @@ class WordMatcher(Element):
         if self.mode not in MODES:
             raise CompileError((Diagnostic("error", self.span, f"WordMatcher has no mode {self.mode!r}",
                                            f"one of {', '.join(MODES)}"),))
+        if self.mode == "full":  # other handlers, and a bit for each direction that the others have no use for
+            own, full = self.__mcc_elem__, BlockingMatcher.__mcc_elem__
+            self.__mcc_elem__ = replace(own, scratch=full.scratch, handlers=full.handlers)
         words = [self.words] if isinstance(self.words, bytes) else list(self.words)
         self.texts = [printable(w) for w in words]
         self.found = Counter()
 
-    def process_data(self, s: Blocked, stream: Stream) -> Action:
-        if self.mode == "full":
-            if s.rest:
-                rest = stream.mark()
-                stream.skip(stream.available)
-                stream.remove(rest, stream.mark())
-                return PASS
+    def process_data(self, stream: Stream) -> Action:
         for m in stream.matches(self.words):
             self.found += 1
             if self.mode == "alert":
@@ -72,13 +95,4 @@ class WordMatcher(Element):
                 stream.remove(m)
             elif self.mode == "replace":
                 stream.replace(m, self.text)
-            elif self.mode == "full":
-                s.rest = True
-                stream.replace(m, self.text)
-                break
-        if self.mode == "full":
-            if s.rest:
-                behind = stream.mark()
-                stream.skip(stream.available)
-                stream.remove(behind, stream.mark())
         return PASS

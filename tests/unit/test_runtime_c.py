@@ -16,9 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 RUNTIME = ROOT / "runtime_c"
 STRICT = ["-std=gnu11", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Wmissing-prototypes", "-Werror", "-g"]
 SANITIZE = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-TESTS = ["parse", "table", "wheel", "checksum", "digest", "map", "unity"]
+TESTS = ["parse", "table", "wheel", "checksum", "digest", "map", "unity", "frag", "icmp"]
 HEADERS = ["mem", "parse", "hash", "table", "pool", "list", "wheel", "checksum", "digest", "map", "ports", "buffers",
-           "made"]
+           "made", "frag", "icmp"]
 
 
 def compile_c(compiler: str, source: Path, out: Path, *flags: str) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
+import re
+import zlib
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +19,7 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP, fragment
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment, fragment6
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Packet, Raw
+from scapy.utils import RawPcapReader
 
 from mcc import PASS, Action, Element, IPPair, Port, Stream, chain, duplex, element, ip, struct, tcp, u64, udp
 from mcc.api import Module
@@ -291,3 +297,90 @@ def test_bursts_do_not_matter(data: st.DataObject) -> None:
         assert whole == parts
         assert sorted(whole) == sorted(frames[:len(order)])
         assert conserved(one) == conserved(many)
+
+
+# ---------------------------------------------------------------- captures
+
+OUTER = re.compile(r"eth(:ethertype)?(:vlan)*:(ip|ipv6|ipv6:ipv6.fraghdr):udp$")
+Ends = tuple[str, str, int, int]
+
+
+def fragmented(shared: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """Captures on Ethernet with fragments that do not overlap, and what tshark says of them."""
+    out = []
+    for path in sorted((shared / "captures" / "truth").glob("*.json")):
+        truth = json.loads(path.read_text())
+        ip_truth = truth.get("ip", {})
+        if ip_truth.get("v4_fragments") or ip_truth.get("v6_fragments"):
+            if truth["file"]["linktypes"].keys() == {"1"} and not ip_truth.get("v4_overlap"):
+                out.append((shared / "captures" / path.stem, truth))
+    return out
+
+
+def as_hosts_see(frames: list[bytes]) -> dict[Ends, bytes]:
+    """UDP payloads by ends, fragments joined: a plain reading, nothing of it shared with the code under test."""
+    out: dict[Ends, bytes] = {}
+    waiting: dict[object, list[bytes]] = {}
+
+    def add(src: str, dst: str, payload: bytes) -> None:
+        ends = (src, dst, int.from_bytes(payload[:2], "big"), int.from_bytes(payload[2:4], "big"))
+        out[ends] = out.get(ends, b"") + payload[8:int.from_bytes(payload[4:6], "big")]
+
+    for f in frames:
+        p = Ether(f)
+        if IPv6ExtHdrFragment in p and p[IPv6].nh == 44 and p[IPv6ExtHdrFragment].nh == 17:
+            key: object = (p[IPv6].src, p[IPv6].dst, p[IPv6ExtHdrFragment].id)
+        elif IP in p and p[IP].proto == 17 and (p[IP].frag or p[IP].flags.MF):
+            key = (p[IP].src, p[IP].dst, p[IP].id)
+        else:
+            if UDP in p and isinstance(p[UDP].underlayer, (IP, IPv6)):
+                under = p[UDP].underlayer
+                if under is p.getlayer(IP) or under is p.getlayer(IPv6):
+                    add(under.src, under.dst, bytes(under.payload))
+            continue
+        waiting.setdefault(key, []).append(f)
+        try:
+            payload = joined(waiting[key])
+        except AssertionError:
+            continue
+        add(key[0], key[1], payload)  # type: ignore[index]
+        del waiting[key]
+    return out
+
+
+def test_captures(shared: Path) -> None:
+    """Streams of datagrams in real captures are what a plain reading, and tshark, say; nothing but what waits is missing."""
+    checked = joined_flows = 0
+    for path, truth in fragmented(shared):
+        records = list(RawPcapReader(str(path)))
+        frames = [raw for raw, _ in records]
+        with module("udp", "read").open() as box:
+            for raw, meta in records:
+                box.receive("lan", raw, meta.sec * 10**9 + meta.usec * 1000, meta.wirelen)
+            out = [bytes(s.frame) for s in box.send_burst([])]
+            box.finish()
+            drops, sessions = conserved(box), box.sessions()
+        lost = sum(n for reason, n in drops.items() if reason != "frag_joined")
+        assert len(out) == len(frames) - lost, path.name
+        assert lost or sorted(out) == sorted(frames), path.name
+        seen = {}
+        for s in sessions:
+            k = s["key"]
+            for way, ends in (("to_server", ("src", "dst", "sport", "dport")), ("to_client", ("dst", "src", "dport", "sport"))):
+                if s[way]["packets"]:
+                    seen.setdefault(tuple(k[e] for e in ends), []).append(next(iter(s[way]["scratch"].values())))
+        hosts = as_hosts_see(frames)
+        for flow in truth["udp"]["flows"]:
+            if not OUTER.fullmatch(flow["encap"]):
+                continue
+            (a, a_port), (b, b_port) = (flow[x].rsplit(":", 1) for x in "ab")
+            for ends, said in (((a, b, int(a_port), int(b_port)), flow["a2b"]), ((b, a, int(b_port), int(a_port)), flow["b2a"])):
+                if not said["packets"]:
+                    continue
+                got = seen[ends]
+                assert sum(g["bytes"] for g in got) == said["bytes"], (path.name, ends)
+                if len(got) == 1 and hashlib.sha256(hosts[ends]).hexdigest() == said["sha256"]:
+                    assert got[0]["crc"] == zlib.crc32(hosts[ends]), (path.name, ends)
+                    checked += 1
+        joined_flows += drops.get("frag_joined", 0)
+    assert checked >= 8 and joined_flows >= 100

@@ -26,10 +26,23 @@ def test_wrong_specs(spec: str, words: str) -> None:
         parse_spec("lan", spec)
 
 
-@pytest.mark.parametrize("spec", ["dpdk:net_af_xdp0,iface=veth0", "afpacket:eth0", "afxdp:eth0", "tap:t0"])
+@pytest.mark.parametrize("spec", ["dpdk:net_af_xdp0,iface=veth0", "afxdp:eth0"])
 def test_kinds_that_are_not_in_this_build(spec: str) -> None:
-    with pytest.raises(PortError, match="this build has no .*; use pcap:IN,OUT or null"):
+    with pytest.raises(PortError, match="this build has no .*; use afpacket:IF, tap:NAME, pcap:IN,OUT or null"):
         parse_spec("lan", spec)
+
+
+def test_devices() -> None:
+    assert parse_spec("lan", "afpacket:eth0.7") == Binding("lan", device="eth0.7", kind="afpacket")
+    made = bind(["lan", "wan"], None, None, {"lan": "afpacket:eth0", "wan": "null"})
+    assert made.live and not bind(["lan"], None, None, {"lan": "pcap:x"}).live
+    for wrong in ("afpacket:", "tap:a/b", "tap:a b", "afpacket:a-name-of-16-byt"):
+        with pytest.raises(UsageError, match="no name of an interface"):
+            parse_spec("lan", wrong)
+    with pytest.raises(UsageError, match="two ports are eth0"):
+        bind(["lan", "wan"], None, None, {"lan": "afpacket:eth0", "wan": "afpacket:eth0"})
+    with pytest.raises(UsageError, match="captures and devices do not mix"):
+        bind(["lan", "wan"], None, None, {"lan": "afpacket:eth0", "wan": "pcap:x"})
 
 
 def test_options() -> None:

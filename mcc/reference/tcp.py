@@ -1,0 +1,3 @@
+"""TCP."""
+class Connection:
+    pass
