@@ -1,5 +1,5 @@
-"""Section V-B of the paper: statistics, reconstruction of streams, useful bytes, checksum, CRC, intrusion prevention and a
-load-balancing proxy, fused into one walk: each packet is classified once and looked up once.
+"""Section V-B of the paper: statistics, reconstruction of streams, useful bytes, checksum, CRC, intrusion prevention
+and a load-balancing proxy, fused into one walk: each packet is classified once and looked up once.
 
     mcc run examples/full_chain.py examples/captures/http.pcap -o out.pcap --stats -
 """

@@ -1,5 +1,5 @@
-"""Figure 11 of the paper: intrusion prevention on streams. Words are searched for across packets and only the bytes of a
-possible one are kept back; rules have several contents, with Snort's offset, depth, distance and within.
+"""Figure 11 of the paper: intrusion prevention on streams. Words are searched for across packets, and only the bytes
+of a possible one are kept back; rules have several contents, with Snort's offset, depth, distance and within.
 
     mcc run examples/ips.py examples/captures/http.pcap -o out.pcap --alerts -
 """

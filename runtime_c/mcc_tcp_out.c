@@ -200,6 +200,9 @@ void mcc_tcp_push(const struct mcc_turn *t, struct mcc_tcp *tcp, bool probe)
         }
         q->at = t->core->now;
         k->gone += n;
+        const struct mcc_tcp_way *to = &tcp->way[1 - (t->id & 1)];
+        if (to->known) /* what was kept is translated already: it says again what the receiver's host says now */
+            mcc_tcp_set_word(q, q->l4 + 8u, to->isn + (uint32_t)to->acked);
         prepare(t, tcp, q, y, n, whole && k->fin, true);
         if (whole) {
             w->queued = k->next;

@@ -19,6 +19,6 @@ from mcc.std.words import WordMatcher
 
 __all__ = [
     "ARPQuerier", "ARPResponder", "Capture", "Content", "Filter", "Firewall", "IPS", "LoadBalancer", "Mirror", "NAT",
-    "NATIcmp", "PacketStats", "PortStats", "RateLimiter", "ReverseProxy", "Rule", "Sampler", "StreamCRC", "StreamChecksum",
-    "StreamStats", "VlanStats", "VlanStrip", "VlanTag", "WordMatcher",
+    "NATIcmp", "PacketStats", "PortStats", "RateLimiter", "ReverseProxy", "Rule", "Sampler", "StreamCRC",
+    "StreamChecksum", "StreamStats", "VlanStats", "VlanStrip", "VlanTag", "WordMatcher",
 ]

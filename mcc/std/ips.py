@@ -69,8 +69,8 @@ def rule_element(size: int) -> type[Element]:
     class Progress:
         """Where in its automaton a direction is; what rules have seen; what may have to be held."""
 
-        state: Annotated[u16, IndexOf("dfa")] = 0
         slots: Annotated[Array[u64], Len(size)]
+        state: Annotated[u16, IndexOf("dfa")] = 0
         safe: Mark = Mark()
         later: Mark = Mark()
         later_at: u64 = 0
@@ -93,10 +93,13 @@ def rule_element(size: int) -> type[Element]:
             ends = [sum(map(len, c.outs[:i])) for i in range(len(c.outs) + 1)]
             self.begin = Table(u32, ends)
             self.out = Table(u32, [i for out in c.outs for i in out] or [0])
-            for name in ("kind", "ring", "source_ring"):
-                setattr(self, name, Table(u16, [getattr(s, name) for s in c.steps]))
-            for name in ("low", "high", "gap", "reach"):
-                setattr(self, name, Table(u64, [getattr(s, name) for s in c.steps]))
+            self.kind = Table(u16, [s.kind for s in c.steps])
+            self.ring = Table(u16, [s.ring for s in c.steps])
+            self.source_ring = Table(u16, [s.source_ring for s in c.steps])
+            self.low = Table(u64, [s.low for s in c.steps])
+            self.high = Table(u64, [s.high for s in c.steps])
+            self.gap = Table(u64, [s.gap for s in c.steps])
+            self.reach = Table(u64, [s.reach for s in c.steps])
             self.size = Table(u64, [c.sizes[s.pattern] for s in c.steps])
             self.source = Table(u16, [max(0, s.source) for s in c.steps])
             self.keeps = Table(u8, [s.slot >= 0 for s in c.steps])
@@ -143,7 +146,8 @@ def rule_element(size: int) -> type[Element]:
                             word = (first >> 6) + u64(k)
                             if there or first > last or word > last >> 6:
                                 break
-                            bits = s.slots[(u32(self.source[i]) + 1 + (u32(word) & u32(self.source_ring[i] - 1))) & self.mask]
+                            slot = u32(self.source[i]) + 1 + (u32(word) & u32(self.source_ring[i] - 1))
+                            bits = s.slots[slot & self.mask]
                             if word == first >> 6:
                                 bits = bits >> (first & 63) << (first & 63)
                             if word == last >> 6:
@@ -190,7 +194,15 @@ def rule_element(size: int) -> type[Element]:
 
 
 def IPS(words: Sequence[bytes] = (), rules: Sequence[Rule] = (), action: str = "close", id: int = 1) -> Element:
-    """Reports, drops or closes what carries one of `words`, or fulfils one of `rules`, in either direction."""
+    """Reports, drops or closes what carries one of `words`, or fulfils one of `rules`, in either direction.
+
+    words: word i has the alert id + i, and `action`: "alert", "drop" (the bytes of the packet that makes it whole are
+    taken out of the stream) or "close" (nothing of that packet passes, the session ends).
+    rules: each with its own action, id and text (docs/elements.md, Streams); one fires once a direction, where the
+    shortest beginning of the stream fulfils it. With rules, words are rules of one content.
+    Context: any; drop changes lengths, so TCP wants a duplex. Counter: `found`. Alerts: direction and offset.
+    Raises CompileError for rules that cannot be followed.
+    """
     span = caller_span()
     try:
         if action not in ACTIONS:

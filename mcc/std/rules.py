@@ -5,8 +5,9 @@ is a set of *chains*: a content that stands by itself, and those that follow it 
 once every chain has an occurrence of each of its contents, in the right distances (as in Snort, which tries a content's
 next occurrence if the first leads nowhere).
 
-One automaton finds all occurrences of all contents, overlapping ones too. Each place of a content in a chain is a *step*. What a
-step leaves for the one behind it, where occurrences that count have ended, is in `slots` of 64 bits a direction:
+One automaton finds all occurrences of all contents, overlapping ones too. Each place of a content in a chain is a
+*step*. What a step leaves for the one behind it, where occurrences that count have ended, is in `slots` of 64 bits a
+direction:
 
     the next has no within    the first of these ends: whatever is far enough from a later one is from the first
     the next has a within     those of the last distance + within bytes: the newest, and a ring of bits by position
@@ -119,7 +120,8 @@ def compile_rules(rules: Sequence[Rule]) -> Compiled:
                 guarded |= set(found)
             _add_chain(c, chain, found, number, first + i)
     if c.slots > MAX_SLOTS:
-        raise RuleError(f"these rules need {8 * c.slots} bytes a direction", f"at most {8 * MAX_SLOTS}: a smaller within")
+        raise RuleError(f"these rules need {8 * c.slots} bytes a direction",
+                        f"at most {8 * MAX_SLOTS}: a smaller within")
     _automaton(c, [p for p, _ in sorted(patterns.items(), key=lambda kv: kv[1])], guarded)
     return c
 
@@ -144,9 +146,11 @@ def _check(x: Content, number: int) -> None:
     if not 1 <= size <= MAX_CONTENT:
         raise RuleError(f"a content of rule {number} has {size} bytes", f"1 to {MAX_CONTENT}")
     if x.relative and (x.offset or x.depth is not None):
-        raise RuleError(f"{where} is both in a place of its own and behind another", "offset and depth, or distance and within")
+        raise RuleError(f"{where} is both in a place of its own and behind another",
+                        "offset and depth, or distance and within")
     if x.offset < 0 or (x.depth is not None and x.depth < size):
-        raise RuleError(f"{where} never is where offset={x.offset} and depth={x.depth} want it", f"depth of {size} or more")
+        raise RuleError(f"{where} never is where offset={x.offset} and depth={x.depth} want it",
+                        f"depth of {size} or more")
     if x.within is not None and x.within < size:
         raise RuleError(f"{where} does not fit within={x.within}", f"{size} or more")
     distance = x.distance or 0
@@ -188,7 +192,7 @@ def _add_chain(c: Compiled, chain: list[Content], found: list[int], rule: int, b
 
 
 def _ring(positions: int) -> int:
-    """Words of bits, a power of two, for so many positions: one more than full words, as a range may begin inside one."""
+    """Words of bits, a power of two, for so many positions; a range may begin inside a word."""
     words = -(-positions // 64) + 1
     return 1 << (words - 1).bit_length()
 

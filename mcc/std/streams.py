@@ -85,9 +85,9 @@ class Checksum:
 class StreamChecksum(Element):
     """The Internet checksum of each direction of a stream (RFC 1071), in four bytes a direction.
 
-    The bytes are taken in pairs, the first the higher, from the stream's beginning on, whatever the packets; a last byte without
-    a partner is followed by 0. The pairs are added in one's complement, the carry added again. Not inverted:
-    the checksum as a header would carry it is `0xFFFF - (sum & 0xFFFF)`. An empty stream has the sum 0.
+    The bytes are taken in pairs, the first the higher, from the stream's beginning on, whatever the packets; a last
+    byte without a partner is followed by 0. The pairs are added in one's complement, the carry added again. Not
+    inverted: the checksum as a header would carry it is `0xFFFF - (sum & 0xFFFF)`. An empty stream has the sum 0.
     Context: any. Scratch: `sum`; its bit 16 is set while the number of bytes is odd.
     """
 

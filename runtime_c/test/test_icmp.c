@@ -102,7 +102,7 @@ static void test_mapped(void)
             CHECK_EQUAL(mcc_be32(t + 8), ~isn + 33);
             CHECK_EQUAL(quoted_sum(t) % 0xffff, sum % 0xffff);
         }
-        /* mapped twice: 27 is outstanding as well */
+
         tcp.way[0].path = 0;
         tcp.way[0].acked = 21;
         mcc_icmp_map(&turn, &tcp, &p, &e);

@@ -352,7 +352,8 @@ def test_captures(shared: Path) -> None:
     """Streams of datagrams in real captures are what a plain reading, and tshark, say; nothing but what waits is missing."""
     checked = joined_flows = 0
     for path, truth in fragmented(shared):
-        records = list(RawPcapReader(str(path)))
+        with RawPcapReader(str(path)) as reader:
+            records = list(reader)
         frames = [raw for raw, _ in records]
         with module("udp", "read").open() as box:
             for raw, meta in records:
@@ -379,7 +380,7 @@ def test_captures(shared: Path) -> None:
                     continue
                 got = seen[ends]
                 assert sum(g["bytes"] for g in got) == said["bytes"], (path.name, ends)
-                if len(got) == 1 and hashlib.sha256(hosts[ends]).hexdigest() == said["sha256"]:
+                if len(got) == 1 and hashlib.sha256(hosts.get(ends, b"")).hexdigest() == said["sha256"]:
                     assert got[0]["crc"] == zlib.crc32(hosts[ends]), (path.name, ends)
                     checked += 1
         joined_flows += drops.get("frag_joined", 0)

@@ -1,0 +1,77 @@
+"""Do the tests see bugs in the TCP context? As seed_bugs.py, with bugs in the C of runtime_c/.
+
+    python tests/seed_tcp_bugs.py           all of them: a table, exit status 1 where one survives
+    python tests/seed_tcp_bugs.py sack      those whose name or file has one of the words
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import seed_bugs
+from seed_bugs import Bug
+
+PROPERTIES = "tests/property/test_tcp_editing.py"
+CAPTURES = "tests/streams/test_captures.py"
+
+HEAD, OUT, IN, KEPT, MAP, TIME = (f"runtime_c/{f}.c" for f in (
+    "mcc_tcp_header", "mcc_tcp_out", "mcc_tcp", "mcc_tcp_kept", "mcc_stream", "mcc_tcp_time"))
+
+
+def bug(name: str, file: str, old: str, new: str, why: str, *more: str) -> Bug:
+    return Bug(name, file, old, new, why, (PROPERTIES, *more))
+
+
+BUGS = (
+    bug("ack-not-mapped", HEAD, "uint64_t x = mcc_tcp_shown(t, tcp, back, y);", "uint64_t x = y;",
+        "acknowledgements in the wrong space"),
+    bug("sack-not-mapped", HEAD, "uint64_t lx = map->back_low ? map->back_low(t->flow, l) : l", "uint64_t lx = l",
+        "SACK blocks in the wrong space"),
+    bug("sack-order", HEAD, "        left[n] = w->isn + (uint32_t)lx;", "        left[n] = w->isn + (uint32_t)rx;", "empty SACK blocks"),
+    bug("window-left", HEAD, "            edge = w->edge;", "            (void)0;", "the window's right edge moves left"),
+    bug("window-scale", HEAD, "uint64_t edge_y = ack_y + ((uint64_t)window << scale)",
+        "uint64_t edge_y = ack_y + (uint64_t)window", "the window scale is forgotten"),
+    bug("zero-window", HEAD, "    if (window == 0) {\n        w->edge = ack_x;\n        return 0;\n    }", "",
+        "a window of zero opens"),
+    bug("half-acked", MAP, "return behind ? behind - 1 : 0;", "return behind;", "an insertion is acknowledged before it is there"),
+    bug("forward", MAP, "for (const struct mcc_edit *i = e->head; i && i->x <= x; i = i->next)",
+        "for (const struct mcc_edit *i = e->head; i && i->x < x; i = i->next)", "the byte at an edit goes to the wrong place"),
+    bug("fold", MAP, "e->delta = i->y + i->inserted - (i->x + i->removed);", "e->delta = i->y - (i->x + i->removed);",
+        "the offset is wrong once an edit is acknowledged"),
+    bug("wrap", "runtime_c/mcc_tcp.h", "return near + (uint64_t)(int64_t)(int32_t)(seq - (uint32_t)(isn + near));",
+        "return (uint64_t)(int64_t)(int32_t)(seq - isn);", "streams beyond 2 GiB; here: wrong only far from the start", CAPTURES),
+    bug("again-low", IN, "uint64_t low = map->forward_low ? map->forward_low(t->flow, first) : first;",
+        "uint64_t low = map->forward ? map->forward(t->flow, first) : first;", "a retransmission loses what was inserted in front"),
+    bug("recall", KEPT, "memcpy(to + done, k->bytes + skip, n);", "memcpy(to + done, k->bytes, n);",
+        "a retransmission cut elsewhere has other bytes"),
+    bug("swallowed", OUT, "        if (n == 0 && !fin) {", "        if (false) {", "a removed segment is never acknowledged"),
+    bug("mss", OUT, "        if (n > limit || room < n || (fin && w->queued)) {", "        if (room < n || (fin && w->queued)) {",
+        "segments longer than the MSS"),
+    bug("stamps", OUT, "    if (late)\n        mcc_tcp_refresh_stamps(t, tcp, p);", "", "PAWS drops segments that waited"),
+    bug("fin-counts", OUT, "    w->sent += n + fin;\n    w->fin_sent |= fin;\n    if (n + fin) {",
+        "    w->sent += n;\n    w->fin_sent |= fin;\n    if (n + fin) {", "FIN takes no number"),
+    bug("overlay", IN, "            mcc_tcp_overlay(w, low, p->content + before, s->len - before);", "",
+        "a second version goes out", CAPTURES),
+    bug("owned", OUT, "return (int64_t)(x - w->early) < 0 ||", "return (int64_t)(x - w->early) < -1000000 ||",
+        "what was acknowledged early is not sent again"),
+    bug("flow-control", OUT, "    if (w->queued)\n        return 0;\n    int64_t room", "    return n;\n    int64_t room",
+        "more than the receiver has room for"),
+    bug("odd-checksum", HEAD, "    if ((at - p->l4) & 1) {", "    if (false) {", "wrong checksums where options lie at odd places",
+        "tests/unit/contexts"),
+    bug("syn-data", OUT, " - ((flags & MCC_TCP_SYN) != 0));", ");", "a SYN with data is off by one"),
+    bug("keepalive", IN, "y = mcc_tcp_left(w) - 1; /*", "y = mcc_tcp_left(w); /*", "keep-alives get no answer"),
+    bug("multipath", IN, "mcc_tcp_set_byte(p, o.multipath + i, 1);", "(void)i;", "MP_CAPABLE passes a box that edits"),
+    bug("unseen-ack", HEAD, "    if (beyond > 0) {", "    if (false) {", "an ACK of what was never sent becomes acceptable"),
+    bug("waiting-skip", IN, "        uint32_t skip = (uint32_t)(w->next - p->pos);", "        uint32_t skip = 0;",
+        "bytes that overlap are read twice", CAPTURES),
+    bug("reset-seq", IN, "        mcc_tcp_set_seq(p, w->isn + (uint32_t)y);\n        mcc_tcp_translate(t, tcp, p, false);\n    }\n    if (counts) {",
+        "    }\n    if (counts) {", "an RST behind an edit is not believed", "tests/unit/contexts"),
+)
+
+
+if __name__ == "__main__":
+    seed_bugs.BUGS = BUGS
+    sys.exit(seed_bugs.main(sys.argv[1:]))
