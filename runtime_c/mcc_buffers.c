@@ -107,7 +107,7 @@ struct mcc_packet *mcc_buffer_copy(struct mcc_buffers *b, const struct mcc_packe
     copy->cookie = buffer.cookie;
     copy->next = NULL;
     copy->refs = 0;
-    copy->content = copy->data + (p->content - p->data);
+    copy->content = p->content ? copy->data + (p->content - p->data) : NULL;
     if (p->len)
         memcpy(copy->data, p->data, p->len);
     return copy;

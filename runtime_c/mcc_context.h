@@ -37,7 +37,7 @@ struct mcc_context_rules {
     bool writes, resizes, stalls, closes; /* what its elements may do */
     bool preack;
     uint32_t hold_ticks, reorder_ticks;
-    uint32_t buffer; /* bytes kept a direction */
+    uint32_t buffer;                            /* bytes kept a direction */
     uint8_t midstream, at_cap, urgent, secured; /* enums below */
     uint32_t kind;
 };

@@ -44,14 +44,14 @@ enum mcc_reason { /* drop reasons that every chain has; the module's own follow 
                   MCC_DROP_PARKED_LONG,
                   MCC_DROP_UNLINKED,
                   MCC_DROP_TCP_DUPLICATE, /* a segment that waited, and whose bytes came again */
-                  MCC_DROP_TCP_ANSWERED,  /* sent again though the receiver has it: the sender got an ACK */
-                  MCC_DROP_TCP_WINDOW,    /* far outside the window */
-                  MCC_DROP_TCP_FULL,      /* no room to wait for what is missing, or nothing kept to send again */
-                  MCC_DROP_TCP_LATE,      /* waited too long for what is missing */
-                  MCC_DROP_TCP_CLOSED,    /* of a connection that an element ended */
-                  MCC_DROP_TCP_POLICY,    /* midstream, protected: dropped by declared policy */
-                  MCC_DROP_REFUSED,       /* the device of a live port would not send it */
-                  MCC_DROP_FRAG_JOINED,    /* not lost: a fragment that became part of a whole datagram */
+                  MCC_DROP_TCP_ANSWERED, /* sent again though the receiver has it: the sender got an ACK */
+                  MCC_DROP_TCP_WINDOW, /* far outside the window */
+                  MCC_DROP_TCP_FULL, /* no room to wait for what is missing, or nothing kept to send again */
+                  MCC_DROP_TCP_LATE,   /* waited too long for what is missing */
+                  MCC_DROP_TCP_CLOSED, /* of a connection that an element ended */
+                  MCC_DROP_TCP_POLICY, /* midstream, protected: dropped by declared policy */
+                  MCC_DROP_REFUSED,    /* the device of a live port would not send it */
+                  MCC_DROP_FRAG_JOINED, /* not lost: a fragment that became part of a whole datagram */
                   MCC_DROP_FRAG_DUPLICATE, /* a fragment that was here already, byte for byte */
                   MCC_DROP_FRAG_OVERLAP,   /* of a datagram whose fragments overlap (RFC 5722) */
                   MCC_DROP_FRAG_MALFORMED, /* a length or an end that cannot be */

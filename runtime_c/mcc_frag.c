@@ -39,10 +39,13 @@ static bool read_fragment(const struct mcc_frags *f, struct mcc_packet *p, struc
     const uint8_t *ip = p->data + p->l3;
     if (p->layers & MCC_IP) {
         uint32_t word = mcc_be16(ip + 6);
-        unsigned want = p->proto == MCC_PROTO_TCP ? MCC_FRAG_TCP : p->proto == MCC_PROTO_UDP ? MCC_FRAG_UDP : 0;
+        unsigned want = p->proto == MCC_PROTO_TCP   ? MCC_FRAG_TCP
+                        : p->proto == MCC_PROTO_UDP ? MCC_FRAG_UDP
+                                                    : 0;
         if (!(f->wants & (want | MCC_FRAG_ANY)))
             return false;
-        *g = (struct fragment){.offset = 8 * (word & 0x1fff), .more = word & 0x2000, .content = p->l4};
+        *g = (struct fragment){
+            .offset = 8 * (word & 0x1fff), .more = word & 0x2000, .content = p->l4};
     } else {
         if (p->ip_end < p->l4 + 8u)
             return false;
@@ -69,7 +72,8 @@ static struct mcc_frag_key key_of(const struct mcc_packet *p, bool v6)
     for (uint32_t i = 0; i < 2 * n; i++)
         key.word[i < n ? i : 4 + i - n] = mcc_be32(ip + from + 4 * i);
     key.word[8] = v6 ? mcc_be32(p->data + p->l4 + 4) : mcc_be16(ip + 4);
-    key.word[9] = (uint32_t)(v6 ? 0 : p->proto) << 24 | (uint32_t)p->in_port << 16 | (uint32_t)p->link << 8 | v6;
+    key.word[9] = (uint32_t)(v6 ? 0 : p->proto) << 24 | (uint32_t)p->in_port << 16 |
+                  (uint32_t)p->link << 8 | v6;
     for (uint32_t i = 0; i < p->vlans; i++) /* two tags have room side by side */
         key.word[10] = key.word[10] * 4097 + 1 + (mcc_be16(ip - 4 * (i + 1)) & 0xfffu);
     return key;
@@ -142,7 +146,8 @@ static uint32_t oldest(const struct mcc_frags *f, uint32_t but, bool loaded)
         uint32_t i = f->waiting[v6].head;
         while (i && (i == but || (loaded && !f->datagrams[i].first)))
             i = f->links[i].next;
-        uint64_t at = i ? f->datagrams[i].deadline - (v6 ? MCC_FRAG_NS_IP6 : MCC_FRAG_NS_IP) : UINT64_MAX;
+        uint64_t at =
+            i ? f->datagrams[i].deadline - (v6 ? MCC_FRAG_NS_IP6 : MCC_FRAG_NS_IP) : UINT64_MAX;
         if (i && at <= begun) {
             found = i;
             begun = at;
@@ -163,11 +168,12 @@ static uint32_t find(struct mcc_frags *f, const struct mcc_frag_key *key)
         end_datagram(f, oldest(f, 0, false), MCC_DROP_FRAG_LIMIT);
     index = mcc_list_pop(&f->idle, f->links);
     unsigned v6 = key->word[9] & 1;
-    f->datagrams[index] = (struct mcc_frag_datagram){.key = *key,
-                                                     .bucket = bucket,
-                                                     .next = f->buckets[bucket],
-                                                     .deadline = f->now + (v6 ? MCC_FRAG_NS_IP6 : MCC_FRAG_NS_IP),
-                                                     .end = UNKNOWN_END};
+    f->datagrams[index] =
+        (struct mcc_frag_datagram){.key = *key,
+                                   .bucket = bucket,
+                                   .next = f->buckets[bucket],
+                                   .deadline = f->now + (v6 ? MCC_FRAG_NS_IP6 : MCC_FRAG_NS_IP),
+                                   .end = UNKNOWN_END};
     f->buckets[bucket] = index;
     mcc_list_push(&f->waiting[v6], f->links, index);
     if (f->datagrams[index].deadline < f->core->due)
@@ -211,19 +217,22 @@ void mcc_frags_free(struct mcc_frags *f)
 
 enum { TAKEN = -1 }; /* else a reason */
 
-static bool is_copy(const struct mcc_packet *p, const struct fragment *g, const struct mcc_frag_datagram *d,
-                    const uint8_t *content)
+static bool is_copy(const struct mcc_packet *p, const struct fragment *g,
+                    const struct mcc_frag_datagram *d, const uint8_t *content)
 {
     bool last = p->pos + p->in_len == d->end;
-    return p->pos == g->offset && p->in_len == g->len && last == !g->more && memcmp(p->content, content, g->len) == 0;
+    return p->pos == g->offset && p->in_len == g->len && last == !g->more &&
+           memcmp(p->content, content, g->len) == 0;
 }
 
 /* Puts p in its place by offset. TAKEN, or why not; *ruined: the whole datagram is to go. */
-static int place(struct mcc_frag_datagram *d, struct mcc_packet *p, const struct fragment *g, bool *ruined)
+static int place(struct mcc_frag_datagram *d, struct mcc_packet *p, const struct fragment *g,
+                 bool *ruined)
 {
     uint32_t end = g->offset + g->len;
     struct mcc_packet **at = &d->first, *before = NULL;
-    if (d->newest && d->newest->pos + d->newest->in_len <= g->offset) { /* mostly they come in order */
+    if (d->newest &&
+        d->newest->pos + d->newest->in_len <= g->offset) { /* mostly they come in order */
         before = d->newest;
         at = &before->next;
     }
@@ -259,8 +268,9 @@ static bool make_room(struct mcc_frags *f, uint32_t index, const struct mcc_pack
     const struct mcc_buffers *b = f->core->buffers;
     bool large = is_large(p);
     for (;;) {
-        bool fits = f->bytes + footprint(p) <= MCC_FRAG_BYTES &&
-                    (large ? f->large < (b->large.count + 3) / 4 : f->small < (b->small.count + 3) / 4);
+        bool fits =
+            f->bytes + footprint(p) <= MCC_FRAG_BYTES &&
+            (large ? f->large < (b->large.count + 3) / 4 : f->small < (b->small.count + 3) / 4);
         uint32_t victim = fits ? 0 : oldest(f, index, true);
         if (!victim)
             return fits;
@@ -269,7 +279,8 @@ static bool make_room(struct mcc_frags *f, uint32_t index, const struct mcc_pack
 }
 
 /* Makes the whole of the fragments from `first` on, `count` of them with `bytes` of content; they stay. NULL: no buffer. */
-static struct mcc_packet *join(struct mcc_core *core, const struct mcc_packet *first, uint32_t count, uint32_t bytes)
+static struct mcc_packet *join(struct mcc_core *core, const struct mcc_packet *first,
+                               uint32_t count, uint32_t bytes)
 {
     bool v6 = !(first->layers & MCC_IP);
     uint32_t head = (uint32_t)(first->content - first->data) - (v6 ? 8 : 0);
@@ -322,7 +333,8 @@ static struct mcc_packet *complete(struct mcc_frags *f, uint32_t index)
 }
 
 /* An IPv6 packet with a fragment header that is whole: it has to do with no other (RFC 6946). */
-static struct mcc_packet *atomic(struct mcc_core *core, struct mcc_packet *p, const struct fragment *g)
+static struct mcc_packet *atomic(struct mcc_core *core, struct mcc_packet *p,
+                                 const struct fragment *g)
 {
     p->pos = 0;
     p->in_len = g->len;
@@ -346,7 +358,8 @@ static struct mcc_packet *gather(struct mcc_frags *f, struct mcc_packet *p)
     bool cut = p->l3 + ip_total(p) > p->ip_end;
     if (cut && p->wire_len > p->len) /* of a capture that has only the beginning */
         return p;
-    if (!g.v6 && core->checksums < MCC_CHECKSUMS_FIX && mcc_checksum_sum(p->data + p->l3, p->l4 - p->l3) != 0xffff)
+    if (!g.v6 && core->checksums < MCC_CHECKSUMS_FIX &&
+        mcc_checksum_sum(p->data + p->l3, p->l4 - p->l3) != 0xffff)
         return p; /* nobody will join it, whatever it says */
     if (cut || (g.more && (g.len == 0 || g.len % 8 != 0)) || (!g.more && g.len == 0 && g.offset) ||
         g.offset + g.len > 65535) {
@@ -360,7 +373,9 @@ static struct mcc_packet *gather(struct mcc_frags *f, struct mcc_packet *p)
     uint32_t index = find(f, &key);
     struct mcc_frag_datagram *d = &f->datagrams[index];
     bool ruined = false;
-    int why = d->dead ? (int)d->dead - 1 : make_room(f, index, p) ? place(d, p, &g, &ruined) : MCC_DROP_FRAG_LIMIT;
+    int why = d->dead                  ? (int)d->dead - 1
+              : make_room(f, index, p) ? place(d, p, &g, &ruined)
+                                       : MCC_DROP_FRAG_LIMIT;
     if (ruined)
         kill_datagram(f, d, (uint32_t)why);
     if (why != TAKEN) {
@@ -386,7 +401,8 @@ static inline bool may_be_fragment(struct mcc_packet *p)
             return false;
     }
     mcc_parse_any(p);
-    return (p->layers & MCC_IP && p->frag) || (p->layers & MCC_IP6 && p->proto == MCC_PROTO_FRAGMENT);
+    return (p->layers & MCC_IP && p->frag) ||
+           (p->layers & MCC_IP6 && p->proto == MCC_PROTO_FRAGMENT);
 }
 
 uint32_t mcc_frag_burst(struct mcc_frags *f, struct mcc_packet **packets, uint32_t n)

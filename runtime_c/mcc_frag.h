@@ -23,30 +23,36 @@ enum {
     MCC_FRAG_BUCKETS = 2048,
     MCC_FRAG_BYTES = 16 << 20,
     MCC_FRAG_PARTS = 64,
-    MCC_FRAG_PADDING = 64, /* bytes of a frame behind its IP packet that are remembered */
-    MCC_FRAG_LEAST_IP = 68, /* what every link takes whole: RFC 791 */
+    MCC_FRAG_PADDING = 64,     /* bytes of a frame behind its IP packet that are remembered */
+    MCC_FRAG_LEAST_IP = 68,    /* what every link takes whole: RFC 791 */
     MCC_FRAG_LEAST_IP6 = 1280, /* RFC 8200, 5 */
 };
 
 #define MCC_FRAG_NS_IP (30ull * 1000000000)
 #define MCC_FRAG_NS_IP6 (60ull * 1000000000) /* RFC 8200, 4.5 */
 
-enum mcc_frag_wants { MCC_FRAG_TCP = 1, MCC_FRAG_UDP = 2, MCC_FRAG_ANY = 4 }; /* IPv6: all, whichever is set */
+enum mcc_frag_wants {
+    MCC_FRAG_TCP = 1,
+    MCC_FRAG_UDP = 2,
+    MCC_FRAG_ANY = 4
+}; /* IPv6: all, whichever is set */
 
 struct mcc_frag_key {
-    uint32_t word[11]; /* source, destination | identification | protocol, port, link, version | VLANs */
+    uint32_t
+        word[11]; /* source, destination | identification | protocol, port, link, version | VLANs */
 };
 
 /* A datagram of which something is missing. */
 struct mcc_frag_datagram {
     struct mcc_frag_key key;
-    uint32_t bucket, next;             /* of the same bucket; 0: the last */
-    struct mcc_packet *first, *newest; /* by offset, linked by `next`; owned. The one that came last */
-    uint64_t deadline;                 /* ns */
-    uint32_t end;                      /* bytes of the whole; UINT32_MAX: not known */
-    uint32_t got, count;               /* bytes and fragments that are here */
-    uint32_t dead;                     /* 0, or 1 + the reason for which its fragments are dropped */
-    uint16_t mtu;                      /* the longest IP packet that came */
+    uint32_t bucket, next; /* of the same bucket; 0: the last */
+    struct mcc_packet *first,
+        *newest;         /* by offset, linked by `next`; owned. The one that came last */
+    uint64_t deadline;   /* ns */
+    uint32_t end;        /* bytes of the whole; UINT32_MAX: not known */
+    uint32_t got, count; /* bytes and fragments that are here */
+    uint32_t dead;       /* 0, or 1 + the reason for which its fragments are dropped */
+    uint16_t mtu;        /* the longest IP packet that came */
 };
 
 struct mcc_frags {
@@ -55,8 +61,8 @@ struct mcc_frags {
     struct mcc_link_ids *links;          /* owned */
     uint32_t *buckets;                   /* owned */
     struct mcc_list idle, waiting[2];    /* waiting: IPv4, IPv6; the oldest first */
-    uint64_t seed, now, bytes;           /* now: ns, of the newest fragment; bytes: of buffers that wait */
-    uint32_t small, large;               /* buffers that wait */
+    uint64_t seed, now, bytes; /* now: ns, of the newest fragment; bytes: of buffers that wait */
+    uint32_t small, large;     /* buffers that wait */
     uint32_t wants;
 };
 
@@ -77,8 +83,8 @@ uint64_t mcc_frag_due(const struct mcc_frags *f);
 void mcc_frag_leave(struct mcc_core *core, struct mcc_packet *p, uint16_t port);
 
 /* mcc_core_send and mcc_core_out where packets may be such datagrams. */
-static inline __attribute__((always_inline)) void mcc_frag_send(struct mcc_core *core, struct mcc_packet *p,
-                                                                uint16_t port)
+static inline __attribute__((always_inline)) void mcc_frag_send(struct mcc_core *core,
+                                                                struct mcc_packet *p, uint16_t port)
 {
     if (__builtin_expect(p->mtu != 0, 0))
         mcc_frag_leave(core, p, port);
@@ -86,8 +92,8 @@ static inline __attribute__((always_inline)) void mcc_frag_send(struct mcc_core 
         mcc_core_send(core, p, port);
 }
 
-static inline __attribute__((always_inline)) void mcc_frag_out(struct mcc_core *core, struct mcc_packet *p,
-                                                               uint16_t port)
+static inline __attribute__((always_inline)) void mcc_frag_out(struct mcc_core *core,
+                                                               struct mcc_packet *p, uint16_t port)
 {
     mcc_fix(p);
     mcc_frag_send(core, p, port);

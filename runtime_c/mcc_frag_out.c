@@ -5,9 +5,9 @@
 #include "mcc_made.h"
 
 /* A frame of `head` bytes at `headers`, `n` bytes of content and `padding`, with the times and ports of p; NULL: no buffer. */
-static struct mcc_packet *frame_of(struct mcc_core *core, const struct mcc_packet *p, const uint8_t *headers,
-                                   uint32_t head, const uint8_t *content, uint32_t n, const uint8_t *pad,
-                                   uint32_t padding)
+static struct mcc_packet *frame_of(struct mcc_core *core, const struct mcc_packet *p,
+                                   const uint8_t *headers, uint32_t head, const uint8_t *content,
+                                   uint32_t n, const uint8_t *pad, uint32_t padding)
 {
     struct mcc_packet *q = mcc_buffer_get(core->buffers, head + n + padding);
     if (!q)
@@ -37,16 +37,18 @@ static void send_frame(struct mcc_core *core, struct mcc_packet *q, uint16_t por
 /* ---------------------------------------------------------------- as they came */
 
 /* What the chain has changed in the headers of the whole, from `was` to `now`, is changed in those of a fragment. */
-static void rewrite_head(uint8_t *own, uint32_t own_len, const uint8_t *was, const uint8_t *now, uint32_t l3,
-                         bool v6)
+static void rewrite_head(uint8_t *own, uint32_t own_len, const uint8_t *was, const uint8_t *now,
+                         uint32_t l3, bool v6)
 {
     uint32_t delta = 0, end = l3 + (v6 ? (uint32_t)MCC_IP6_BYTES : own_len - l3);
     for (uint32_t i = 0; i < end; i++) {
         uint32_t in = i - l3; /* in the IP header: length and checksum are its own */
         uint8_t flip = was[i] ^ now[i];
-        if (!flip || (i >= l3 && (v6 ? in >= 4 && in < 7 : (in >= 2 && in < 4) || in == 7 || in == 10 || in == 11)))
+        if (!flip || (i >= l3 && (v6 ? in >= 4 && in < 7
+                                     : (in >= 2 && in < 4) || in == 7 || in == 10 || in == 11)))
             continue;
-        uint8_t value = !v6 && i >= l3 && in == 6 ? (uint8_t)((own[i] & 0x3f) | (now[i] & 0xc0)) : now[i];
+        uint8_t value =
+            !v6 && i >= l3 && in == 6 ? (uint8_t)((own[i] & 0x3f) | (now[i] & 0xc0)) : now[i];
         if (i >= l3)
             mcc_delta8(&delta, own[i], value, in & 1);
         own[i] = value;
@@ -56,14 +58,16 @@ static void rewrite_head(uint8_t *own, uint32_t own_len, const uint8_t *was, con
 }
 
 /* Sends p in the fragments of its record. */
-static void send_as_came(struct mcc_core *core, const struct mcc_packet *p, const uint8_t *record, uint16_t port)
+static void send_as_came(struct mcc_core *core, const struct mcc_packet *p, const uint8_t *record,
+                         uint16_t port)
 {
     uint32_t count = mcc_be16(record), l3 = mcc_be16(record + 2), head = mcc_be16(record + 4);
     const uint8_t *was = record + MCC_FRAG_RECORD_HEAD, *at = was + head;
     bool v6 = !(p->layers & MCC_IP), changed = memcmp(was, p->data, head) != 0;
     core->made += count - 1;
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t offset = mcc_be16(at), len = mcc_be16(at + 2), own = mcc_be16(at + 4), padding = mcc_be16(at + 6);
+        uint32_t offset = mcc_be16(at), len = mcc_be16(at + 2), own = mcc_be16(at + 4),
+                 padding = mcc_be16(at + 6);
         const uint8_t *headers = at + MCC_FRAG_PART_HEAD;
         struct mcc_packet *q =
             frame_of(core, p, headers, own, p->data + head + offset, len, headers + own, padding);
@@ -98,7 +102,8 @@ static uint32_t later_header(uint8_t *to, const uint8_t *ip, uint32_t header)
 }
 
 /* The link and IP headers of the fragment of p at `offset` with `n` bytes. Returns their length. */
-static uint32_t fragment_head(uint8_t *to, const struct mcc_packet *p, uint32_t offset, uint32_t n, bool more)
+static uint32_t fragment_head(uint8_t *to, const struct mcc_packet *p, uint32_t offset, uint32_t n,
+                              bool more)
 {
     const uint8_t *ip = p->data + p->l3;
     memcpy(to, p->data, p->l3);
@@ -126,7 +131,8 @@ static uint32_t fragment_head(uint8_t *to, const struct mcc_packet *p, uint32_t 
 }
 
 /* Sends p, which has `bytes` behind its IP header, in fragments of at most `most` bytes of IP. */
-static void send_cut(struct mcc_core *core, const struct mcc_packet *p, uint32_t bytes, uint32_t most, uint16_t port)
+static void send_cut(struct mcc_core *core, const struct mcc_packet *p, uint32_t bytes,
+                     uint32_t most, uint16_t port)
 {
     uint8_t headers[UINT8_MAX + 60 + 8];
     uint32_t header = p->layers & MCC_IP ? (uint32_t)(p->l4 - p->l3) : MCC_IP6_BYTES + 8u;
@@ -135,7 +141,8 @@ static void send_cut(struct mcc_core *core, const struct mcc_packet *p, uint32_t
         uint32_t n = bytes - offset < step ? bytes - offset : step;
         uint32_t head = fragment_head(headers, p, offset, n, offset + n < bytes);
         core->made += offset != 0;
-        send_frame(core, frame_of(core, p, headers, head, p->data + p->l4 + offset, n, NULL, 0), port);
+        send_frame(core, frame_of(core, p, headers, head, p->data + p->l4 + offset, n, NULL, 0),
+                   port);
     }
 }
 
@@ -150,8 +157,10 @@ void mcc_frag_leave(struct mcc_core *core, struct mcc_packet *p, uint16_t port)
         mcc_checksum_fill(p);
     bool v6 = !(p->layers & MCC_IP);
     uint32_t head = p->l4, bytes = p->ip_end - head, total = p->ip_end - p->l3;
-    uint32_t least = v6 ? MCC_FRAG_LEAST_IP6 : MCC_FRAG_LEAST_IP, most = p->mtu > least ? p->mtu : least;
-    if (record && mcc_be16(record + 2) == p->l3 && mcc_be16(record + 4) == head && mcc_be16(record + 6) == bytes &&
+    uint32_t least = v6 ? MCC_FRAG_LEAST_IP6 : MCC_FRAG_LEAST_IP,
+             most = p->mtu > least ? p->mtu : least;
+    if (record && mcc_be16(record + 2) == p->l3 && mcc_be16(record + 4) == head &&
+        mcc_be16(record + 6) == bytes &&
         (!v6 || record[MCC_FRAG_RECORD_HEAD + p->l3 + 6] == p->data[p->l3 + 6])) {
         send_as_came(core, p, record, port);
     } else if (total <= most) {

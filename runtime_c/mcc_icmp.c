@@ -20,14 +20,16 @@ static bool read_ip(const struct mcc_packet *p, struct mcc_icmp_error *e)
 {
     const uint8_t *h = p->data + p->l4, *ip = p->data + e->quoted;
     uint8_t type = h[0], code = h[1];
-    if ((type != 3 && type != 11 && type != 12) || e->end < e->quoted + MCC_IP_BYTES || ip[0] >> 4 != 4)
+    if ((type != 3 && type != 11 && type != 12) || e->end < e->quoted + MCC_IP_BYTES ||
+        ip[0] >> 4 != 4)
         return false;
     uint32_t header = 4u * (ip[0] & 15);
     if (header < MCC_IP_BYTES || ip[9] != MCC_PROTO_TCP || mcc_be16(ip + 6) & 0x1fff)
         return false;
     uint32_t total = mcc_be16(ip + 2);
     e->tcp = e->quoted + header;
-    e->end = e->quoted + total < e->end ? e->quoted + total : e->end; /* RFC 4884: more may follow */
+    e->end =
+        e->quoted + total < e->end ? e->quoted + total : e->end; /* RFC 4884: more may follow */
     if (type == 3 && code == 4)
         e->mtu = mcc_be16(h + 6) ? mcc_be16(h + 6) : plateau(total);
     return true;
@@ -36,7 +38,8 @@ static bool read_ip(const struct mcc_packet *p, struct mcc_icmp_error *e)
 static bool read_ip6(const struct mcc_packet *p, struct mcc_icmp_error *e)
 {
     const uint8_t *h = p->data + p->l4, *ip = p->data + e->quoted;
-    if (h[0] < 1 || h[0] > 4 || e->end < e->quoted + MCC_IP6_BYTES || ip[0] >> 4 != 6 || ip[6] != MCC_PROTO_TCP)
+    if (h[0] < 1 || h[0] > 4 || e->end < e->quoted + MCC_IP6_BYTES || ip[0] >> 4 != 6 ||
+        ip[6] != MCC_PROTO_TCP)
         return false;
     uint32_t total = (uint32_t)MCC_IP6_BYTES + mcc_be16(ip + 4);
     e->tcp = e->quoted + MCC_IP6_BYTES;
@@ -53,7 +56,8 @@ bool mcc_icmp_read(const struct mcc_packet *p, struct mcc_icmp_error *e)
     return found && e->end >= e->tcp + LEAST_QUOTE;
 }
 
-void mcc_icmp_answer(struct mcc_packet *q, const struct mcc_packet *p, const struct mcc_icmp_error *e)
+void mcc_icmp_answer(struct mcc_packet *q, const struct mcc_packet *p,
+                     const struct mcc_icmp_error *e)
 {
     const uint8_t *was = p->data + e->quoted, *ports = p->data + e->tcp;
     bool v6 = p->layers & MCC_IP6;
@@ -81,7 +85,8 @@ void mcc_icmp_answer(struct mcc_packet *q, const struct mcc_packet *p, const str
 /* ---------------------------------------------------------------- putting it right */
 
 /* Writes a quoted number; both checksums follow. */
-static void set_quoted(struct mcc_packet *p, const struct mcc_icmp_error *e, uint32_t at, uint32_t value)
+static void set_quoted(struct mcc_packet *p, const struct mcc_icmp_error *e, uint32_t at,
+                       uint32_t value)
 {
     uint32_t was = mcc_be32(p->data + at), sum = e->tcp + 16;
     if (was == value)
@@ -110,7 +115,8 @@ static uint64_t sender_position(const struct mcc_turn *t, const struct mcc_tcp_w
     return (int64_t)(x - w->next) > 0 ? w->next : x;
 }
 
-void mcc_icmp_map(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, const struct mcc_icmp_error *e)
+void mcc_icmp_map(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
+                  const struct mcc_icmp_error *e)
 {
     unsigned d = t->id & 1;
     struct mcc_tcp_way *w = &tcp->way[d], *other = &tcp->way[1 - d];

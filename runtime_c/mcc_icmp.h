@@ -15,8 +15,9 @@
 #include "mcc_tcp.h"
 
 struct mcc_icmp_error {
-    uint32_t quoted, tcp, end; /* offsets in the frame: quoted IP header, TCP header, behind what is quoted */
-    uint32_t mtu;              /* of the next hop, bytes of IP; 0: it does not say */
+    uint32_t quoted, tcp,
+        end;      /* offsets in the frame: quoted IP header, TCP header, behind what is quoted */
+    uint32_t mtu; /* of the next hop, bytes of IP; 0: it does not say */
 };
 
 /* Whether parsed packet p is an ICMP error that quotes at least 8 bytes of TCP, from the segment's beginning. */
@@ -27,10 +28,12 @@ enum { MCC_ICMP_ANSWER_BYTES = MCC_IP6_BYTES + MCC_TCP_BYTES };
 
 /* Makes q, whose data has room for p->l3 + MCC_ICMP_ANSWER_BYTES, a bare segment that answers the quoted one and comes in
  * where p did: its session is the one that the error is about. Parsed. */
-void mcc_icmp_answer(struct mcc_packet *q, const struct mcc_packet *p, const struct mcc_icmp_error *e);
+void mcc_icmp_answer(struct mcc_packet *q, const struct mcc_packet *p,
+                     const struct mcc_icmp_error *e);
 
 /* Puts the error right for the host that sent the quoted segment, and remembers what it says of the path. t->id: the
  * direction of that host. */
-void mcc_icmp_map(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, const struct mcc_icmp_error *e);
+void mcc_icmp_map(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
+                  const struct mcc_icmp_error *e);
 
 #endif

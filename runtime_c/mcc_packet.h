@@ -75,14 +75,17 @@ struct mcc_packet {
     uint32_t room;           /* capacity of the buffer from data on */
     uint32_t cookie;         /* for whoever keeps the packet for a while */
     uint8_t *content;        /* in a context: the first byte that its streams see */
-    uint64_t pos;            /* in a context: the position of that byte, in the space of whoever has the packet */
-    uint32_t in_len;         /* in a context: bytes at `pos`, as they came */
-    uint32_t content_len;    /* in a context: bytes at `content`, as they are */
-    uint16_t headroom;       /* free bytes before data */
-    uint8_t refs;            /* who holds the buffer beside its owner: mcc_buffer_put() gives it back at 0 */
-    uint8_t stream;          /* enum mcc_stream_flag */
-    uint16_t gso; /* a super-frame of a live port: payload of each of its segments; 0: an ordinary frame */
-    uint16_t mtu; /* the datagram came in fragments: the longest IP packet among them (mcc_frag.h); 0: it did not */
+    uint64_t
+        pos; /* in a context: the position of that byte, in the space of whoever has the packet */
+    uint32_t in_len;      /* in a context: bytes at `pos`, as they came */
+    uint32_t content_len; /* in a context: bytes at `content`, as they are */
+    uint16_t headroom;    /* free bytes before data */
+    uint8_t refs;   /* who holds the buffer beside its owner: mcc_buffer_put() gives it back at 0 */
+    uint8_t stream; /* enum mcc_stream_flag */
+    uint16_t
+        gso; /* a super-frame of a live port: payload of each of its segments; 0: an ordinary frame */
+    uint16_t
+        mtu; /* the datagram came in fragments: the longest IP packet among them (mcc_frag.h); 0: it did not */
     uint32_t frag_id; /* then: the identification of an IPv6 one */
 };
 
@@ -93,6 +96,8 @@ enum mcc_stream_flag {
     MCC_STREAM_SENT = 8,    /* it has left already; what is held is for reading */
     MCC_STREAM_LATE = 16,   /* it waited: its acknowledgement is old */
     MCC_STREAM_HELD = 32,   /* it is counted among the held */
+    MCC_STREAM_TAKEN = 64,  /* a datagram that an element takes out whole */
+    MCC_STREAM_MAPPED = 64, /* its header is in the receiver's space */
 };
 
 enum { MCC_MAX_VLANS = 8, MCC_HEADROOM = 128 };

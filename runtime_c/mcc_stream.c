@@ -115,7 +115,8 @@ static bool stream_spill(struct mcc_stream *st, struct mcc_packet *p, uint64_t x
 }
 
 /* Writes n bytes into the gap of p, whose suffix begins at position `from`; false: no buffer, *n: bytes written. */
-static bool stream_fill(struct mcc_stream *st, struct mcc_packet *p, uint64_t from, const uint8_t *data, uint32_t *n)
+static bool stream_fill(struct mcc_stream *st, struct mcc_packet *p, uint64_t from,
+                        const uint8_t *data, uint32_t *n)
 {
     uint32_t left = *n;
     for (;;) {
@@ -132,7 +133,8 @@ static bool stream_fill(struct mcc_stream *st, struct mcc_packet *p, uint64_t fr
         uint32_t behind = (uint32_t)(p->data + p->room - (p->content + p->content_len));
         if (behind) { /* the suffix goes to the end of the buffer */
             mcc_packet_unguard(p->data, p->room);
-            memmove(p->content + p->content_len + behind - rest, p->content + p->content_len - rest, rest);
+            memmove(p->content + p->content_len + behind - rest, p->content + p->content_len - rest,
+                    rest);
             p->content_len += behind;
         } else if (st->done == 0 || !stream_spill(st, p, from)) {
             *n -= left;
@@ -154,7 +156,8 @@ static struct mcc_edit *edits_take(struct mcc_streams *shared)
     return e;
 }
 
-static void edits_add(struct mcc_edits *edits, struct mcc_edit *e, uint64_t x, uint32_t removed, uint32_t inserted)
+static void edits_add(struct mcc_edits *edits, struct mcc_edit *e, uint64_t x, uint32_t removed,
+                      uint32_t inserted)
 {
     const struct mcc_edit *t = edits->tail;
     uint64_t y = t ? x - (t->x + t->removed) + t->y + t->inserted : x + edits->delta;
@@ -190,7 +193,8 @@ bool mcc_stream_edit(struct mcc_stream *st, uint64_t a, uint64_t b, const void *
         return false;
     }
     uint64_t cursor = mcc_stream_mark(st);
-    if (packet_end(p) < b) { /* over several packets: the last one is edited, those before lose their ends */
+    if (packet_end(p) <
+        b) { /* over several packets: the last one is edited, those before lose their ends */
         uint64_t from = a;
         if (st->gap_packet && st->gap_packet != p)
             stream_settle(st);
@@ -247,8 +251,8 @@ bool mcc_stream_set(struct mcc_stream *st, uint8_t value)
 
 /* ---------------------------------------------------------------- a call */
 
-void mcc_stream_open(struct mcc_stream *st, struct mcc_streams *shared, struct mcc_window *w, struct mcc_edits *edits,
-                     struct mcc_packet *p, bool is_last, bool to_server)
+void mcc_stream_open(struct mcc_stream *st, struct mcc_streams *shared, struct mcc_window *w,
+                     struct mcc_edits *edits, struct mcc_packet *p, bool is_last, bool to_server)
 {
     *st = (struct mcc_stream){.shared = shared,
                               .edits = edits,
@@ -281,7 +285,8 @@ void mcc_stream_open(struct mcc_stream *st, struct mcc_streams *shared, struct m
 }
 
 /* Packets from `from` up to `to` (not included) are held no more. */
-static void mcc_stream_unhold(struct mcc_core *core, struct mcc_packet *from, const struct mcc_packet *to)
+static void mcc_stream_unhold(struct mcc_core *core, struct mcc_packet *from,
+                              const struct mcc_packet *to)
 {
     for (; from != to; from = from->next)
         if (from->stream & MCC_STREAM_HELD) {
@@ -290,8 +295,8 @@ static void mcc_stream_unhold(struct mcc_core *core, struct mcc_packet *from, co
         }
 }
 
-struct mcc_packet *mcc_stream_done(struct mcc_stream *st, struct mcc_window *w, uint32_t max_hold, uint32_t tick,
-                                   bool *overflow)
+struct mcc_packet *mcc_stream_done(struct mcc_stream *st, struct mcc_window *w, uint32_t max_hold,
+                                   uint32_t tick, bool *overflow)
 {
     uint64_t cursor = mcc_stream_mark(st), hold = st->is_last ? MCC_NOTHING : st->hold;
     stream_settle(st);

@@ -40,14 +40,14 @@ struct mcc_window {
     uint64_t cursor;                /* where it goes on reading */
     uint64_t end;                   /* behind the newest byte */
     uint64_t edited;                /* edits may begin here */
-    uint32_t held_since;            /* tick at which the oldest held byte came; meaningful while head is set */
-    uint8_t ended;                  /* the call with is_last has been made */
+    uint32_t held_since; /* tick at which the oldest held byte came; meaningful while head is set */
+    uint8_t ended;       /* the call with is_last has been made */
 };
 
 /* The window while a handler runs. */
 struct mcc_stream {
-    uint8_t *at, *last; /* unread bytes of the packet at the cursor */
-    uint64_t last_pos;  /* the position of `last` */
+    uint8_t *at, *last;        /* unread bytes of the packet at the cursor */
+    uint64_t last_pos;         /* the position of `last` */
     struct mcc_packet *packet; /* the packet at the cursor; NULL: none */
     struct mcc_packet *head, *tail;
     uint64_t start, end;
@@ -55,7 +55,7 @@ struct mcc_stream {
     uint64_t edited; /* edits may begin here */
     uint64_t fresh;  /* position of the first byte this call brought */
     bool is_last, to_server;
-    bool failed; /* an edit found no room */
+    bool failed;                   /* an edit found no room */
     struct mcc_packet *gap_packet; /* the packet that is being edited */
     uint32_t done;                 /* bytes of its edited prefix */
     uint32_t suffix;               /* input offset of the first byte of its suffix */
@@ -67,7 +67,8 @@ struct mcc_stream {
 /* A segment that was sent on and is not acknowledged yet. */
 struct mcc_kept {
     struct mcc_kept *next;
-    struct mcc_packet *packet; /* a reference; of owned ones a copy of their own, as it left the context */
+    struct mcc_packet
+        *packet; /* a reference; of owned ones a copy of their own, as it left the context */
     uint8_t *bytes;
     uint64_t y;
     uint32_t len;
@@ -79,27 +80,27 @@ struct mcc_kept {
 
 /* What contexts count. */
 struct mcc_tcp_counts {
-    uint64_t reordered;     /* segments that came before their turn */
-    uint64_t late_dropped;  /* of these, given up */
-    uint64_t retransmitted; /* segments all of whose bytes had come */
-    uint64_t overlaps;      /* segments some of whose bytes had come */
-    uint64_t conflicts;     /* of both, with other bytes than before */
-    uint64_t out_of_window; /* segments and resets far from where the stream is */
-    uint64_t bad_acks;      /* acknowledgements of what was not sent */
-    uint64_t gaps;          /* holes that the receiver has and we do not */
-    uint64_t keepalives;    /* and window probes */
-    uint64_t midstream;     /* connections whose beginning was not seen */
-    uint64_t reused;        /* connections with the addresses of an older one */
-    uint64_t bad_checksums; /* damaged segments, not read */
-    uint64_t secured;       /* connections with signatures (RFC 2385, 5925) */
-    uint64_t swallowed;     /* segments of which nothing was left */
-    uint64_t split;         /* segments that grew beyond what one may carry */
-    uint64_t early_acks;    /* acknowledgements of held bytes */
-    uint64_t resent;        /* segments sent again by us */
-    uint64_t made;          /* segments of our own */
-    uint64_t resets;        /* of these, RST */
-    uint64_t forgotten;     /* segments not kept, for want of room */
-    uint64_t hold_timeouts; /* held bytes let go by time */
+    uint64_t reordered;      /* segments that came before their turn */
+    uint64_t late_dropped;   /* of these, given up */
+    uint64_t retransmitted;  /* segments all of whose bytes had come */
+    uint64_t overlaps;       /* segments some of whose bytes had come */
+    uint64_t conflicts;      /* of both, with other bytes than before */
+    uint64_t out_of_window;  /* segments and resets far from where the stream is */
+    uint64_t bad_acks;       /* acknowledgements of what was not sent */
+    uint64_t gaps;           /* holes that the receiver has and we do not */
+    uint64_t keepalives;     /* and window probes */
+    uint64_t midstream;      /* connections whose beginning was not seen */
+    uint64_t reused;         /* connections with the addresses of an older one */
+    uint64_t bad_checksums;  /* damaged segments, not read */
+    uint64_t secured;        /* connections with signatures (RFC 2385, 5925) */
+    uint64_t swallowed;      /* segments of which nothing was left */
+    uint64_t split;          /* segments that grew beyond what one may carry */
+    uint64_t early_acks;     /* acknowledgements of held bytes */
+    uint64_t resent;         /* segments sent again by us */
+    uint64_t made;           /* segments of our own */
+    uint64_t resets;         /* of these, RST */
+    uint64_t forgotten;      /* segments not kept, for want of room */
+    uint64_t hold_timeouts;  /* held bytes let go by time */
     uint64_t hold_overflows; /* by amount */
     uint64_t held_bytes_peak;
 };
@@ -203,19 +204,19 @@ struct mcc_reader {
 };
 
 /* Opens the window for a call; p (NULL: no bytes) joins it and is owned by it. */
-void mcc_stream_open(struct mcc_stream *st, struct mcc_streams *shared, struct mcc_window *w, struct mcc_edits *edits,
-                     struct mcc_packet *p, bool is_last, bool to_server);
+void mcc_stream_open(struct mcc_stream *st, struct mcc_streams *shared, struct mcc_window *w,
+                     struct mcc_edits *edits, struct mcc_packet *p, bool is_last, bool to_server);
 
 /* Closes it: keeps what is held, at most max_hold bytes, and returns the packets that go on, linked by `next`. */
-struct mcc_packet *mcc_stream_done(struct mcc_stream *st, struct mcc_window *w, uint32_t max_hold, uint32_t tick,
-                                   bool *overflow);
+struct mcc_packet *mcc_stream_done(struct mcc_stream *st, struct mcc_window *w, uint32_t max_hold,
+                                   uint32_t tick, bool *overflow);
 
 /* Lets go of all that is held. */
 struct mcc_packet *mcc_window_release(struct mcc_core *core, struct mcc_window *w);
 
 /* The same for an element that only reads: the window is packet p. */
-static inline void mcc_reader_open(struct mcc_stream *st, struct mcc_reader *r, struct mcc_packet *p, bool is_last,
-                                   bool to_server)
+static inline void mcc_reader_open(struct mcc_stream *st, struct mcc_reader *r,
+                                   struct mcc_packet *p, bool is_last, bool to_server)
 {
     st->start = st->fresh = r->end;
     if (p) {

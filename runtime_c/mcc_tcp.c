@@ -8,12 +8,14 @@ enum { KEEPALIVE = 1, WAITING_MAX = 4096, SLACK = 1 << 20, ANY_SCALE = 14 };
 
 /* ---------------------------------------------------------------- reading a segment */
 
-static void read_segment(const struct mcc_tcp *tcp, const struct mcc_packet *p, unsigned d, struct mcc_segment *s)
+static void read_segment(const struct mcc_tcp *tcp, const struct mcc_packet *p, unsigned d,
+                         struct mcc_segment *s)
 {
     const uint8_t *h = mcc_tcp_head(p);
     uint32_t begin = p->l4 + 4u * (h[12] >> 4);
     const uint8_t *ip = p->data + p->l3;
-    uint32_t total = p->layers & MCC_IP ? mcc_be16(ip + 2) : MCC_IP6_BYTES + (uint32_t)mcc_be16(ip + 4);
+    uint32_t total =
+        p->layers & MCC_IP ? mcc_be16(ip + 2) : MCC_IP6_BYTES + (uint32_t)mcc_be16(ip + 4);
     uint32_t end = p->l3 + total;
     *s = (struct mcc_segment){.seq = mcc_load32(h + 4), .ack = mcc_load32(h + 8), .flags = h[13]};
     s->len = p->ip_end > begin ? p->ip_end - begin : 0;
@@ -56,7 +58,8 @@ static void skip_hole(const struct mcc_turn *t, struct mcc_tcp_way *w, uint64_t 
 }
 
 /* One packet goes through the elements. False: an element has closed or reset the connection. */
-static bool deliver_one(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, bool fin)
+static bool deliver_one(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
+                        bool fin)
 {
     unsigned d = t->id & 1;
     struct mcc_tcp_way *w = &tcp->way[d];
@@ -148,10 +151,12 @@ static void enqueue(const struct mcc_turn *t, struct mcc_tcp_way *w, struct mcc_
 }
 
 /* Bytes of p that came before, in segments that wait, are made what they were: the first copy counts. */
-static void first_copy(const struct mcc_turn *t, const struct mcc_tcp_way *w, struct mcc_packet *p, uint64_t x)
+static void first_copy(const struct mcc_turn *t, const struct mcc_tcp_way *w, struct mcc_packet *p,
+                       uint64_t x)
 {
     bool differs = false;
-    for (const struct mcc_packet *q = w->waiting; q && (int64_t)(q->pos - (x + p->content_len)) < 0; q = q->next) {
+    for (const struct mcc_packet *q = w->waiting; q && (int64_t)(q->pos - (x + p->content_len)) < 0;
+         q = q->next) {
         uint64_t from = (int64_t)(q->pos - x) > 0 ? q->pos : x, end = q->pos + q->in_len;
         uint64_t to = (int64_t)(end - (x + p->content_len)) < 0 ? end : x + p->content_len;
         if ((int64_t)(to - from) <= 0)
@@ -170,7 +175,8 @@ static void first_copy(const struct mcc_turn *t, const struct mcc_tcp_way *w, st
     }
 }
 
-static void out_of_order(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, const struct mcc_segment *s)
+static void out_of_order(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
+                         const struct mcc_segment *s)
 {
     unsigned d = t->id & 1;
     struct mcc_tcp_way *w = &tcp->way[d];
@@ -201,21 +207,35 @@ static void out_of_order(const struct mcc_turn *t, struct mcc_tcp *tcp, struct m
 /* ---------------------------------------------------------------- again */
 
 /* Counts a retransmission with other bytes than before, where nothing was edited between y and `end`, so that it can be told. */
-static void conflicts(const struct mcc_turn *t, const struct mcc_tcp_way *w, const uint8_t *bytes, uint32_t len, uint64_t y,
-                      uint64_t end)
+static void conflicts(const struct mcc_turn *t, const struct mcc_tcp_way *w, const uint8_t *bytes,
+                      uint32_t len, uint64_t y, uint64_t end)
 {
-    bool changed = false;
-    if (end - y == len && mcc_tcp_differs(w, y, bytes, len, &changed) && !changed)
+    bool changed = false,
+         differs = end - y == len && mcc_tcp_differs(w, y, bytes, len, &changed) && !changed;
+    uint32_t since;
+    const struct mcc_packet *held =
+        t->ways[t->id & 1].held ? t->ways[t->id & 1].held(t->flow, &since) : NULL;
+    for (const struct mcc_packet *q = held; q && end - y == len && !differs; q = q->next) {
+        uint64_t from = (int64_t)(q->pos - y) > 0 ? q->pos : y, last = q->pos + q->in_len;
+        uint64_t to = (int64_t)(last - end) < 0 ? last : end;
+        if ((int64_t)(to - from) > 0 && !(q->stream & MCC_STREAM_CHANGED) &&
+            q->in_len == q->content_len)
+            differs =
+                memcmp(q->content + (from - q->pos), bytes + (from - y), (size_t)(to - from)) != 0;
+    }
+    if (differs)
         t->shared->tcp.conflicts++;
 }
 
 /* A segment all of whose bytes were seen. */
-static void again(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, const struct mcc_segment *s)
+static void again(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
+                  const struct mcc_segment *s)
 {
     unsigned d = t->id & 1;
     struct mcc_tcp_way *w = &tcp->way[d];
     const struct mcc_way *map = &t->ways[d];
-    uint32_t before = (int64_t)s->x < 0 ? (uint32_t)-(int64_t)s->x : 0; /* bytes in the place of the SYN or earlier */
+    uint32_t before = (int64_t)s->x < 0 ? (uint32_t)-(int64_t)s->x
+                                        : 0; /* bytes in the place of the SYN or earlier */
     uint64_t behind = s->x + s->len, first = before ? 0 : s->x;
     before = before < s->len ? before : s->len;
     if ((int64_t)behind < 0)
@@ -223,7 +243,8 @@ static void again(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pack
     uint64_t low = map->forward_low ? map->forward_low(t->flow, first) : first;
     uint64_t high = map->forward ? map->forward(t->flow, behind) : behind;
     uint64_t limit = w->queued ? mcc_tcp_left(w) : w->sent - w->fin_sent;
-    bool probe = s->len <= KEEPALIVE && s->x + 1 == w->next && w->acked == w->sent && !(s->flags & (MCC_TCP_SYN | MCC_TCP_FIN));
+    bool probe = s->len <= KEEPALIVE && s->x + 1 == w->next && w->acked == w->sent &&
+                 !(s->flags & (MCC_TCP_SYN | MCC_TCP_FIN));
     if (probe) /* RFC 1122, 4.2.3.6: not data */
         t->shared->tcp.keepalives++;
     else
@@ -251,12 +272,15 @@ static void again(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pack
     }
     conflicts(t, w, p->content + before, s->len - before, low, high);
     bool fin = s->flags & MCC_TCP_FIN && w->fin && w->fin_sent && !w->queued;
-    if (w->queued && (int64_t)(low - limit) >= 0) { /* it has not left yet: the window has no room */
+    if (w->queued &&
+        (int64_t)(low - limit) >= 0) { /* it has not left yet: the window has no room */
         mcc_tcp_push(t, tcp, true);
         mcc_core_drop(t->core, p, MCC_DROP_TCP_ANSWERED);
         return;
     }
-    if ((int64_t)(high - w->acked) <= 0 && !fin && !(s->flags & MCC_TCP_SYN)) { /* the receiver has it: the sender must have lost our word of it */
+    if ((int64_t)(high - w->acked) <= 0 && !fin &&
+        !(s->flags &
+          MCC_TCP_SYN)) { /* the receiver has it: the sender must have lost our word of it */
         mcc_tcp_make(t, tcp, 1 - d, p, MCC_TCP_ACK);
         mcc_core_drop(t->core, p, MCC_DROP_TCP_ANSWERED);
         return;
@@ -279,7 +303,8 @@ static void take_ack(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct
         t->shared->tcp.bad_acks++;
         if (beyond > reach(tcp, 1 - d))
             return;
-        if (!tcp->mapped && !t->ways[1 - d].held) { /* the receiver has bytes that did not come by here */
+        if (!tcp->mapped &&
+            !t->ways[1 - d].held) { /* the receiver has bytes that did not come by here */
             struct mcc_turn back = mcc_turn_back(t);
             skip_hole(t, w, (uint64_t)beyond);
             w->acked = y;
@@ -290,7 +315,8 @@ static void take_ack(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct
         return;
     }
     if ((int64_t)(y - w->acked) >= 0) {
-        w->edge_y = y + ((uint64_t)tcp->way[d].window << (s->flags & MCC_TCP_SYN ? 0 : tcp->way[d].scale));
+        w->edge_y =
+            y + ((uint64_t)tcp->way[d].window << (s->flags & MCC_TCP_SYN ? 0 : tcp->way[d].scale));
         w->windowed = true;
     }
     if ((int64_t)(y - w->acked) > 0) {
@@ -313,7 +339,8 @@ static void take_ack(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct
 
 /* ---------------------------------------------------------------- opening */
 
-static void learn_options(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, struct mcc_tcp_way *w)
+static void learn_options(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
+                          struct mcc_tcp_way *w)
 {
     struct mcc_tcp_options o;
     mcc_tcp_options(p, &o);
@@ -324,7 +351,8 @@ static void learn_options(const struct mcc_turn *t, struct mcc_tcp *tcp, struct 
         tcp->state = MCC_TCP_OPAQUE;
         t->shared->tcp.secured++;
     }
-    if (o.multipath && strict(t->rules)) { /* RFC 8684, 3.7: a box that edits must not carry a subflow */
+    if (o.multipath &&
+        strict(t->rules)) { /* RFC 8684, 3.7: a box that edits must not carry a subflow */
         uint32_t n = p->data[o.multipath + 1];
         for (uint32_t i = 0; i < n; i++)
             mcc_tcp_set_byte(p, o.multipath + i, 1);
@@ -355,15 +383,18 @@ static void begin(struct mcc_tcp_way *w, uint32_t isn)
 }
 
 /* The first segments: who counts from where. MCC_PASS: go on; else as mcc_tcp_in. */
-static int open_connection(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, const struct mcc_segment *s)
+static int open_connection(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
+                           const struct mcc_segment *s)
 {
     unsigned d = t->id & 1;
     struct mcc_tcp_way *me = &tcp->way[d], *other = &tcp->way[1 - d];
     bool syn = s->flags & MCC_TCP_SYN, ack = s->flags & MCC_TCP_ACK;
     if (syn) {
-        if (ack && other->known && (int64_t)(mcc_tcp_unwrap(s->ack, other->isn, other->acked) - other->sent) > 0)
+        if (ack && other->known &&
+            (int64_t)(mcc_tcp_unwrap(s->ack, other->isn, other->acked) - other->sent) > 0)
             return MCC_PASS; /* answers another SYN (RFC 9293, 3.10.7.3): believed by nobody */
-        bool fresh = !me->known || (me->next == 0 && me->sent == 0 && !me->fin && (ack || !other->known || other->next == 0));
+        bool fresh = !me->known || (me->next == 0 && me->sent == 0 && !me->fin &&
+                                    (ack || !other->known || other->next == 0));
         if (me->known && s->seq + 1 != me->isn && !fresh) {
             bool dead = (me->fin || me->reset) && (other->fin || other->reset || !other->known);
             if (!dead || ack)
@@ -403,20 +434,24 @@ static int open_connection(const struct mcc_turn *t, struct mcc_tcp *tcp, struct
 /* ---------------------------------------------------------------- RST */
 
 /* Whether a reset is one that its receiver may believe (RFC 5961, 3). */
-static bool reset_counts(const struct mcc_tcp *tcp, const struct mcc_segment *s, unsigned d)
+static bool reset_counts(const struct mcc_turn *t, const struct mcc_tcp *tcp,
+                         const struct mcc_segment *s)
 {
+    unsigned d = t->id & 1;
     const struct mcc_tcp_way *w = &tcp->way[d];
     if (!w->known || tcp->state == MCC_TCP_NEW)
         return true;
-    int64_t ahead = (int64_t)(s->x - w->next), behind = (int64_t)(s->x - w->acked);
+    uint64_t acked = t->ways[d].back ? t->ways[d].back(t->flow, w->acked) : w->acked;
+    int64_t ahead = (int64_t)(s->x - w->next), behind = (int64_t)(s->x - acked);
     return ahead <= 65536 * 16 && behind >= -1;
 }
 
-static int take_reset(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, const struct mcc_segment *s, int *ending)
+static int take_reset(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
+                      const struct mcc_segment *s, int *ending)
 {
     unsigned d = t->id & 1;
     struct mcc_tcp_way *w = &tcp->way[d];
-    bool counts = reset_counts(tcp, s, d);
+    bool counts = reset_counts(t, tcp, s);
     if (!counts) {
         t->shared->tcp.out_of_window++;
         if (strict(t->rules)) {
@@ -446,7 +481,8 @@ static int take_reset(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_
 
 /* ---------------------------------------------------------------- a connection that an element ended */
 
-static int after_close(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, const struct mcc_segment *s, int *ending)
+static int after_close(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
+                       const struct mcc_segment *s, int *ending)
 {
     unsigned d = t->id & 1;
     struct mcc_tcp_way *me = &tcp->way[d], *other = &tcp->way[1 - d];
@@ -470,7 +506,8 @@ static int after_close(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc
     mcc_core_drop(t->core, p, MCC_DROP_TCP_CLOSED);
     bool done = true;
     for (unsigned i = 0; i < 2; i++)
-        done &= tcp->way[i].reset || (tcp->way[i].fin && tcp->way[1 - i].acked == tcp->way[1 - i].sent);
+        done &=
+            tcp->way[i].reset || (tcp->way[i].fin && tcp->way[1 - i].acked == tcp->way[1 - i].sent);
     (void)other;
     if (done && !tcp->over) {
         tcp->over = true;
@@ -482,7 +519,8 @@ static int after_close(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc
 /* ---------------------------------------------------------------- a segment */
 
 /* Passes a segment without a word of the stream in it. */
-static void pass(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, const struct mcc_segment *s)
+static void pass(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
+                 const struct mcc_segment *s)
 {
     unsigned d = t->id & 1;
     struct mcc_tcp_way *w = &tcp->way[d];
@@ -493,7 +531,8 @@ static void pass(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packe
             if ((int64_t)(s->x - w->next) > 0)
                 y = w->sent + (s->x - w->next);
             else if ((int64_t)(y - mcc_tcp_left(w)) >= 0)
-                y = mcc_tcp_left(w) - 1; /* what is behind stays behind: a keep-alive wants an answer */
+                y = mcc_tcp_left(w) -
+                    1; /* what is behind stays behind: a keep-alive wants an answer */
         }
         mcc_tcp_set_seq(p, w->isn + (uint32_t)y);
     }
@@ -525,12 +564,15 @@ static void syn_ahead(const struct mcc_turn *t, struct mcc_packet *bare)
     t->ways[t->id & 1].out(t->box, t->flow, t->id, bare);
 }
 
-static int data_segment(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, struct mcc_segment *s)
+static int data_segment(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
+                        struct mcc_segment *s)
 {
     struct mcc_tcp_way *w = &tcp->way[t->id & 1];
     bool fin = s->flags & MCC_TCP_FIN;
-    int64_t ahead = (int64_t)(s->x - w->next), over = (int64_t)(s->x + s->len + s->missing + fin - w->next);
-    uint32_t size = s->len + 4u * (mcc_tcp_head(p)[12] >> 4) - MCC_TCP_BYTES; /* options take room from the payload */
+    int64_t ahead = (int64_t)(s->x - w->next),
+            over = (int64_t)(s->x + s->len + s->missing + fin - w->next);
+    uint32_t size = s->len + 4u * (mcc_tcp_head(p)[12] >> 4) -
+                    MCC_TCP_BYTES; /* options take room from the payload */
     if (s->len && size > w->biggest)
         w->biggest = size < 65535 ? (uint16_t)size : 65535;
     if (ahead > 0) {
@@ -541,7 +583,8 @@ static int data_segment(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mc
         again(t, tcp, p, s);
         return MCC_PASS;
     }
-    if (__builtin_expect(w->kept_bytes + s->len > t->rules->buffer, 0) && t->rules->at_cap != MCC_CAP_PASS) {
+    if (__builtin_expect(w->kept_bytes + s->len > t->rules->buffer, 0) &&
+        t->rules->at_cap != MCC_CAP_PASS) {
         bool reset = t->rules->at_cap == MCC_CAP_RESET;
         t->shared->tcp.forgotten++;
         if (reset)
@@ -562,7 +605,8 @@ static int data_segment(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mc
         if (strict(t->rules)) {
             const struct mcc_way *map = &t->ways[t->id & 1];
             uint32_t n = old < s->len ? old : s->len;
-            conflicts(t, w, p->content, n, map->forward_low ? map->forward_low(t->flow, s->x) : s->x,
+            conflicts(t, w, p->content, n,
+                      map->forward_low ? map->forward_low(t->flow, s->x) : s->x,
                       map->forward_low ? map->forward_low(t->flow, s->x + n) : s->x + n);
             cut_front(p, old < s->len ? old : s->len);
         } else if (mcc_tcp_differs(w, s->x, p->content, old < s->len ? old : s->len, &changed)) {
@@ -582,7 +626,8 @@ static int data_segment(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mc
     } else {
         take_payload(p, 0, s->len);
     }
-    struct mcc_packet *bare = s->flags & MCC_TCP_SYN && t->ways[t->id & 1].held ? mcc_tcp_part(t, p, NULL, 0) : NULL;
+    struct mcc_packet *bare =
+        s->flags & MCC_TCP_SYN && t->ways[t->id & 1].held ? mcc_tcp_part(t, p, NULL, 0) : NULL;
     if (!deliver_one(t, tcp, p, fin && !s->missing))
         return MCC_CLOSE;
     if (bare)
@@ -623,7 +668,9 @@ int mcc_tcp_in(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet 
         return MCC_PASS;
     }
     read_segment(tcp, p, d, &s);
-    if (__builtin_expect(tcp->state != MCC_TCP_OPEN || s.flags & MCC_TCP_SYN || !me->known || me->guessed || !tcp->way[1 - d].known, 0)) {
+    if (__builtin_expect(tcp->state != MCC_TCP_OPEN || s.flags & MCC_TCP_SYN || !me->known ||
+                             me->guessed || !tcp->way[1 - d].known,
+                         0)) {
         if (tcp->state >= MCC_TCP_CLOSING && !(s.flags & MCC_TCP_SYN))
             return after_close(t, tcp, p, &s, ending);
         int verdict = open_connection(t, tcp, p, &s);
@@ -631,7 +678,8 @@ int mcc_tcp_in(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet 
             return verdict;
         if (tcp->state >= MCC_TCP_CLOSING)
             return after_close(t, tcp, p, &s, ending);
-        if (verdict == MCC_DROP || (tcp->state == MCC_TCP_OPAQUE && t->rules->secured == MCC_SECURED_DROP)) {
+        if (verdict == MCC_DROP ||
+            (tcp->state == MCC_TCP_OPAQUE && t->rules->secured == MCC_SECURED_DROP)) {
             mcc_core_drop(t->core, p, MCC_DROP_TCP_POLICY);
             return MCC_PASS;
         }

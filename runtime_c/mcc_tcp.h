@@ -26,49 +26,52 @@ enum mcc_tcp_flag {
 };
 
 enum mcc_tcp_state {
-    MCC_TCP_NEW,     /* nothing seen */
-    MCC_TCP_OPEN,    /* the streams are read */
-    MCC_TCP_OPAQUE,  /* passed untouched: signed (RFC 5925, 2385), or picked up in the middle by policy */
+    MCC_TCP_NEW,  /* nothing seen */
+    MCC_TCP_OPEN, /* the streams are read */
+    MCC_TCP_OPAQUE, /* passed untouched: signed (RFC 5925, 2385), or picked up in the middle by policy */
     MCC_TCP_CLOSING, /* an element closed it: both sides get a FIN of ours, what they send is acknowledged and dropped */
-    MCC_TCP_RESET,   /* an element reset it: whoever speaks gets an RST */
+    MCC_TCP_RESET, /* an element reset it: whoever speaks gets an RST */
 };
 
-struct mcc_tcp_way {               /* one direction, by the host that sends */
-    uint64_t next;                 /* x: all before was seen in order */
-    uint64_t sent;                 /* y: all before was sent on */
-    uint64_t acked;                /* y: all before was acknowledged by the receiver */
-    uint64_t early;                /* x: all before was acknowledged to the sender by us; 0: nothing was */
-    uint64_t told;                 /* x: highest acknowledgement shown to the sender */
-    uint64_t edge;                 /* x: right edge of the window last shown to the sender; 0: none yet */
-    uint64_t promised;             /* x: up to here SACK blocks of ours told the sender that segments arrived */
-    uint64_t edge_y;               /* y: right edge of the receiver's window */
-    struct mcc_kept *kept, *newest; /* sent on, not acknowledged; behind them, from `queued` on, what the window has no room for */
+struct mcc_tcp_way {   /* one direction, by the host that sends */
+    uint64_t next;     /* x: all before was seen in order */
+    uint64_t sent;     /* y: all before was sent on */
+    uint64_t acked;    /* y: all before was acknowledged by the receiver */
+    uint64_t early;    /* x: all before was acknowledged to the sender by us; 0: nothing was */
+    uint64_t told;     /* x: highest acknowledgement shown to the sender */
+    uint64_t edge;     /* x: right edge of the window last shown to the sender; 0: none yet */
+    uint64_t promised; /* x: up to here SACK blocks of ours told the sender that segments arrived */
+    uint64_t edge_y;   /* y: right edge of the receiver's window */
+    struct mcc_kept *kept,
+        *newest; /* sent on, not acknowledged; behind them, from `queued` on, what the window has no room for */
     struct mcc_kept *queued;
-    struct mcc_packet *waiting;    /* out of order, by pos */
+    struct mcc_packet *waiting; /* out of order, by pos */
     uint32_t kept_bytes, waiting_bytes;
-    uint32_t isn;                  /* sequence number of position 0 */
-    uint32_t stamp;                /* TSval last seen from this host */
-    uint32_t waiting_since;        /* tick */
-    uint32_t rto_at;               /* tick at which owned data is sent again; 0: not armed */
-    uint16_t window;               /* as this host last announced it */
-    uint16_t window_out;           /* as it was passed on */
-    uint16_t mss;                  /* largest segment this host takes; 0: not known */
-    uint16_t biggest;              /* payload and options of the largest segment it sent */
-    uint16_t path;                 /* longest IP packet that gets through, by ICMP errors; 0: none said so */
-    uint8_t scale;                 /* shift of this host's window */
-    uint8_t tries;                 /* of sending owned data again */
+    uint32_t isn;           /* sequence number of position 0 */
+    uint32_t stamp;         /* TSval last seen from this host */
+    uint32_t waiting_since; /* tick */
+    uint32_t rto_at;        /* tick at which owned data is sent again; 0: not armed */
+    uint16_t window;        /* as this host last announced it */
+    uint16_t window_out;    /* as it was passed on */
+    uint16_t mss;           /* largest segment this host takes; 0: not known */
+    uint16_t biggest;       /* payload and options of the largest segment it sent */
+    uint16_t path; /* longest IP packet that gets through, by ICMP errors; 0: none said so */
+    uint8_t scale; /* shift of this host's window */
+    uint8_t tries; /* of sending owned data again */
     uint8_t dup_acks;
-    bool known : 1;                /* isn is */
-    bool guessed : 1;              /* from the other host's first acknowledgement; nothing of this one was seen */
-    bool syn : 1;                  /* its SYN was seen */
-    bool sums_right : 1;           /* a segment with a right checksum was: a wrong one is damage, not offload */
-    bool fin : 1;                  /* its FIN is before `next` */
-    bool fin_sent : 1;             /* a FIN is before `sent` */
-    bool ended : 1;                /* the elements had their last call */
-    bool windowed : 1;             /* edge_y is known */
-    bool sack_ok : 1;              /* it takes SACK options */
-    bool stamped : 1;              /* `stamp` was seen */
-    bool reset : 1;                /* it was sent an RST of ours, or sent one */
+    bool known : 1; /* isn is */
+    bool guessed
+        : 1;      /* from the other host's first acknowledgement; nothing of this one was seen */
+    bool syn : 1; /* its SYN was seen */
+    bool sums_right
+        : 1;           /* a segment with a right checksum was: a wrong one is damage, not offload */
+    bool fin : 1;      /* its FIN is before `next` */
+    bool fin_sent : 1; /* a FIN is before `sent` */
+    bool ended : 1;    /* the elements had their last call */
+    bool windowed : 1; /* edge_y is known */
+    bool sack_ok : 1;  /* it takes SACK options */
+    bool stamped : 1;  /* `stamp` was seen */
+    bool reset : 1;    /* it was sent an RST of ours, or sent one */
 };
 
 struct mcc_tcp {
@@ -82,9 +85,9 @@ struct mcc_tcp {
 
 /* A parsed segment. */
 struct mcc_segment {
-    uint64_t x;      /* of its first byte (of the SYN: -1) */
+    uint64_t x;             /* of its first byte (of the SYN: -1) */
     uint32_t seq, ack, len; /* payload bytes that were captured */
-    uint32_t missing; /* payload bytes that were on the wire, but not captured */
+    uint32_t missing;       /* payload bytes that were on the wire, but not captured */
     uint8_t flags;
     bool late; /* it waited */
 };
@@ -113,50 +116,60 @@ struct mcc_tcp_options { /* offsets in the frame, 0: not there */
 };
 void mcc_tcp_options(const struct mcc_packet *p, struct mcc_tcp_options *o);
 
-bool mcc_tcp_keep(const struct mcc_turn *t, struct mcc_tcp_way *w, struct mcc_packet *p, uint64_t y, uint32_t len, bool fin,
-                  bool owned);
+bool mcc_tcp_keep(const struct mcc_turn *t, struct mcc_tcp_way *w, struct mcc_packet *p, uint64_t y,
+                  uint32_t len, bool fin, bool owned);
 void mcc_tcp_acked(const struct mcc_turn *t, struct mcc_tcp_way *w);
 void mcc_tcp_forget(struct mcc_streams *s, struct mcc_tcp_way *w);
 /* Copies kept bytes y .. y + len to `to`; the number of bytes from y on that are there. */
-uint32_t mcc_tcp_recall(const struct mcc_tcp_way *w, uint64_t y, uint8_t *to, uint32_t len, bool *changed);
+uint32_t mcc_tcp_recall(const struct mcc_tcp_way *w, uint64_t y, uint8_t *to, uint32_t len,
+                        bool *changed);
 /* Makes bytes at y .. y + len what was kept of them; others stay. */
 void mcc_tcp_overlay(const struct mcc_tcp_way *w, uint64_t y, uint8_t *bytes, uint32_t len);
 /* Compares: 0 equal as far as kept, 1 different, with *known bytes compared. */
-bool mcc_tcp_differs(const struct mcc_tcp_way *w, uint64_t y, const uint8_t *bytes, uint32_t len, bool *changed);
+bool mcc_tcp_differs(const struct mcc_tcp_way *w, uint64_t y, const uint8_t *bytes, uint32_t len,
+                     bool *changed);
 
 /* Translates acknowledgement, window, SACK blocks of a segment that goes on. */
-void mcc_tcp_translate(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, bool late);
+void mcc_tcp_translate(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
+                       bool late);
 void mcc_tcp_set_seq(struct mcc_packet *p, uint32_t seq);
 void mcc_tcp_set_byte(struct mcc_packet *p, uint32_t at, uint8_t value);
 void mcc_tcp_set_word(struct mcc_packet *p, uint32_t at, uint32_t value);
 
 /* Answers a retransmission, in packet p, with what was sent before: y .. y + len. */
-void mcc_tcp_resend(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, uint64_t y, uint32_t len, bool fin);
+void mcc_tcp_resend(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, uint64_t y,
+                    uint32_t len, bool fin);
 /* A packet of its own with the headers of p and n bytes (NULL: not set) behind them, counted as made; NULL: no buffer. */
-struct mcc_packet *mcc_tcp_part(const struct mcc_turn *t, const struct mcc_packet *p, const uint8_t *bytes, uint32_t n);
+struct mcc_packet *mcc_tcp_part(const struct mcc_turn *t, const struct mcc_packet *p,
+                                const uint8_t *bytes, uint32_t n);
 /* All that is kept of t's direction becomes ours to send again; `like` is a segment as it comes to the context. */
 void mcc_tcp_own_all(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct mcc_packet *like);
 /* Sends queued bytes of t's direction as far as the window has room; `probe`: one byte though it has none (RFC 9293, 3.8.6.1). */
 void mcc_tcp_push(const struct mcc_turn *t, struct mcc_tcp *tcp, bool probe);
 /* Puts the TSval and TSecr last seen into a segment of direction t->id (RFC 7323, 3.2). */
-void mcc_tcp_refresh_stamps(const struct mcc_turn *t, const struct mcc_tcp *tcp, struct mcc_packet *p);
+void mcc_tcp_refresh_stamps(const struct mcc_turn *t, const struct mcc_tcp *tcp,
+                            struct mcc_packet *p);
 /* Sends the oldest segment of direction d again that was acknowledged early. */
 void mcc_tcp_resend_owned(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned d);
 
-/* The urgent pointer of a segment with n bytes, by policy: kept inside what is sent, or cleared (RFC 6093). */
-void mcc_tcp_urgent(const struct mcc_turn *t, struct mcc_packet *p, uint32_t n);
+/* The urgent pointer of a segment of way w that goes out at y, by policy: to where its byte goes, or cleared (RFC 6093). */
+void mcc_tcp_urgent(const struct mcc_turn *t, const struct mcc_tcp_way *w, struct mcc_packet *p,
+                    uint64_t y);
 
 /* The position of the acknowledgement that the sender of way w may be shown. */
 uint64_t mcc_tcp_shown(const struct mcc_turn *t, const struct mcc_tcp *tcp, unsigned d, uint64_t y);
 
 /* A bare segment from the host of direction `from`, made after `like`; goes out. */
-void mcc_tcp_make(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned from, const struct mcc_packet *like, uint8_t flags);
+void mcc_tcp_make(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned from,
+                  const struct mcc_packet *like, uint8_t flags);
 /* The duplicate ACK, with SACK blocks, that the receiver would have sent for a segment `like` that waits here. */
-void mcc_tcp_make_duplicate(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct mcc_packet *like);
+void mcc_tcp_make_duplicate(const struct mcc_turn *t, struct mcc_tcp *tcp,
+                            const struct mcc_packet *like);
 /* An RST for whoever sent p, as its ACK says (RFC 9293, 3.10.7.1). */
 void mcc_tcp_refuse(const struct mcc_turn *t, const struct mcc_packet *p);
 
-void mcc_tcp_close(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct mcc_packet *like, bool reset);
+void mcc_tcp_close(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct mcc_packet *like,
+                   bool reset);
 void mcc_tcp_wake(const struct mcc_turn *t, struct mcc_tcp *tcp);
 
 static inline uint64_t mcc_tcp_unwrap(uint32_t seq, uint32_t isn, uint64_t near)

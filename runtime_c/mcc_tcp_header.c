@@ -4,7 +4,19 @@
 #include "mcc_header.h"
 #include "mcc_made.h"
 
-enum { OPT_END, OPT_NOP, OPT_MSS, OPT_SCALE, OPT_SACK_OK, OPT_SACK, OPT_STAMPS = 8, OPT_MD5 = 19, OPT_AO = 29, OPT_MPTCP = 30, OPT_TFO = 34 };
+enum {
+    OPT_END,
+    OPT_NOP,
+    OPT_MSS,
+    OPT_SCALE,
+    OPT_SACK_OK,
+    OPT_SACK,
+    OPT_STAMPS = 8,
+    OPT_MD5 = 19,
+    OPT_AO = 29,
+    OPT_MPTCP = 30,
+    OPT_TFO = 34
+};
 
 void mcc_tcp_options(const struct mcc_packet *p, struct mcc_tcp_options *o)
 {
@@ -94,21 +106,20 @@ void mcc_tcp_set_seq(struct mcc_packet *p, uint32_t seq)
     set32(p, p->l4 + 4u, seq);
 }
 
-void mcc_tcp_urgent(const struct mcc_turn *t, struct mcc_packet *p, uint32_t n)
+void mcc_tcp_urgent(const struct mcc_turn *t, const struct mcc_tcp_way *w, struct mcc_packet *p,
+                    uint64_t y)
 {
-    const uint8_t *h = mcc_tcp_head(p);
-    if (t->rules->urgent == MCC_URGENT_CLEAR) {
-        set8(p, p->l4 + 13u, h[13] & (uint8_t)~MCC_TCP_URG);
-        set16(p, p->l4 + 18u, 0);
-        return;
+    const struct mcc_way *map = &t->ways[t->id & 1];
+    uint32_t seq = mcc_load32(p->data + p->l4 + 4), pointer = mcc_load16(p->data + p->l4 + 18);
+    uint64_t end = mcc_tcp_unwrap(seq, w->isn, w->next) + pointer; /* behind the last urgent byte */
+    if (!(p->stream & MCC_STREAM_MAPPED) && map->forward && pointer)
+        end = map->forward(t->flow, end - 1) + 1;
+    int64_t ahead = (int64_t)(end - y);
+    if (t->rules->urgent == MCC_URGENT_CLEAR || ahead <= 0) {
+        set8(p, p->l4 + 13u, p->data[p->l4 + 13] & (uint8_t)~MCC_TCP_URG);
+        ahead = 0;
     }
-    uint32_t header = 4u * (h[12] >> 4), came = p->in_len, pointer = mcc_load16(h + 18);
-    (void)header;
-    if (!(p->stream & MCC_STREAM_CHANGED) || pointer > came)
-        return; /* beyond this segment: as far ahead as it was */
-    uint32_t moved = pointer + n >= came ? pointer + n - came : 0;
-    moved = moved > n + 1 ? n + 1 : moved;
-    set16(p, p->l4 + 18u, (uint16_t)moved);
+    set16(p, p->l4 + 18u, (uint16_t)(ahead > 65535 ? 65535 : ahead));
 }
 
 /* ---------------------------------------------------------------- translation */
@@ -122,7 +133,8 @@ uint64_t mcc_tcp_shown(const struct mcc_turn *t, const struct mcc_tcp *tcp, unsi
 }
 
 /* The window field that shows the sender of way w, in its own space, what the receiver has room for. */
-static uint16_t window_for(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned d, uint64_t ack_y, uint64_t ack_x, uint16_t window)
+static uint16_t window_for(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned d,
+                           uint64_t ack_y, uint64_t ack_x, uint16_t window)
 {
     struct mcc_tcp_way *w = &tcp->way[d];
     unsigned scale = tcp->way[1 - d].scale;
@@ -133,19 +145,25 @@ static uint16_t window_for(const struct mcc_turn *t, struct mcc_tcp *tcp, unsign
     uint64_t edge_y = ack_y + ((uint64_t)window << scale), edge = edge_y;
     if (t->ways[d].back) {
         uint64_t sent_x = t->ways[d].back(t->flow, w->sent);
-        edge = (int64_t)(edge_y - w->sent) >= 0 ? sent_x + (edge_y - w->sent) : t->ways[d].back(t->flow, edge_y);
+        edge = (int64_t)(edge_y - w->sent) >= 0 ? sent_x + (edge_y - w->sent)
+                                                : t->ways[d].back(t->flow, edge_y);
         if (w->edge && (int64_t)(edge - w->edge) < 0 && sent_x != w->sent)
             edge = w->edge;
     }
-    uint64_t units = (int64_t)(edge - ack_x) > 0 ? (edge - ack_x + ((1ull << scale) - 1)) >> scale : 0;
+    uint64_t ahead = (int64_t)(edge - ack_x) > 0 ? edge - ack_x : 0, units = ahead >> scale;
+    bool left = w->edge && (int64_t)(ack_x + (units << scale) - w->edge) < 0 &&
+                (int64_t)(edge - w->edge) >= 0;
+    units += left || (units == 0 &&
+                      ahead); /* rounded down, unless that moved the edge or closed the window */
     units = units > 65535 ? 65535 : units;
     w->edge = ack_x + (units << scale);
     return (uint16_t)units;
 }
 
 /* Blocks that say nothing true in the sender's space become no-operations. */
-static void translate_sack(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, const struct mcc_tcp_options *o,
-                           unsigned d, uint64_t ack_y, uint64_t ack_x)
+static void translate_sack(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
+                           const struct mcc_tcp_options *o, unsigned d, uint64_t ack_y,
+                           uint64_t ack_x)
 {
     const struct mcc_tcp_way *w = &tcp->way[d];
     const struct mcc_way *map = &t->ways[d];
@@ -157,7 +175,8 @@ static void translate_sack(const struct mcc_turn *t, struct mcc_tcp *tcp, struct
         if ((int64_t)(r - l) <= 0 || (int64_t)(r - w->sent) > 0)
             continue;
         bool duplicate = (int64_t)(r - ack_y) <= 0; /* RFC 2883: reports what came twice */
-        uint64_t lx = map->back_low ? map->back_low(t->flow, l) : l, rx = map->back ? map->back(t->flow, r) : r;
+        uint64_t lx = map->back_low ? map->back_low(t->flow, l) : l,
+                 rx = map->back ? map->back(t->flow, r) : r;
         if ((int64_t)(rx - lx) <= 0)
             continue;
         if (!duplicate && (int64_t)(lx - ack_x) < 0) {
@@ -188,7 +207,8 @@ static void translate_sack(const struct mcc_turn *t, struct mcc_tcp *tcp, struct
         set8(p, at, OPT_NOP);
 }
 
-void mcc_tcp_translate(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, bool late)
+void mcc_tcp_translate(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
+                       bool late)
 {
     unsigned d = t->id & 1, back = 1 - d;
     struct mcc_tcp_way *me = &tcp->way[d], *w = &tcp->way[back];
@@ -198,7 +218,8 @@ void mcc_tcp_translate(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc
     if (late && (int64_t)(y - w->acked) < 0)
         y = w->acked;
     int64_t beyond = (int64_t)(y - w->sent);
-    if (beyond > 0) { /* of what was never sent: unacceptable here, unacceptable there (RFC 5961, 5) */
+    if (beyond >
+        0) { /* of what was never sent: unacceptable here, unacceptable there (RFC 5961, 5) */
         set32(p, p->l4 + 8u, w->isn + (uint32_t)w->next + (uint32_t)beyond);
         return;
     }
@@ -223,7 +244,8 @@ void mcc_tcp_translate(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc
 /* ---------------------------------------------------------------- segments of our own */
 
 /* Fills p, which has the link and IP headers of its direction, with a TCP header and sends it out. */
-static void made_out(const struct mcc_turn *t, struct mcc_packet *p, uint8_t *tcp_head, uint32_t options, uint64_t now)
+static void made_out(const struct mcc_turn *t, struct mcc_packet *p, uint8_t *tcp_head,
+                     uint32_t options, uint64_t now)
 {
     p->len = p->wire_len = (uint32_t)(tcp_head + 20 + options - p->data);
     if (p->link == MCC_LINK_ETHERNET && p->len < MCC_ETH_MIN_BYTES) {
@@ -243,8 +265,8 @@ static void made_out(const struct mcc_turn *t, struct mcc_packet *p, uint8_t *tc
 
 /* A packet with link and IP headers as the host of direction t->id would send them, made after `like` of direction `of`; its TCP
  * header's place in *head. NULL: no buffer. */
-static struct mcc_packet *made_begin(const struct mcc_turn *t, const struct mcc_packet *like, unsigned of, uint32_t options,
-                                     uint8_t **head)
+static struct mcc_packet *made_begin(const struct mcc_turn *t, const struct mcc_packet *like,
+                                     unsigned of, uint32_t options, uint8_t **head)
 {
     struct mcc_packet *p = mcc_buffer_get(t->core->buffers, like->l3 + 40u + 20u + 40u);
     if (!p) {
@@ -280,7 +302,8 @@ static struct mcc_packet *made_begin(const struct mcc_turn *t, const struct mcc_
 }
 
 /* SACK blocks for what waits in direction d, the one with position `first` at the head (RFC 2018, 4). */
-static uint32_t waiting_blocks(const struct mcc_tcp_way *w, uint64_t first, uint64_t block[][2], uint32_t max)
+static uint32_t waiting_blocks(const struct mcc_tcp_way *w, uint64_t first, uint64_t block[][2],
+                               uint32_t max)
 {
     uint32_t n = 0;
     for (unsigned pass = 0; pass < 2; pass++) {
@@ -299,13 +322,14 @@ static uint32_t waiting_blocks(const struct mcc_tcp_way *w, uint64_t first, uint
     return n;
 }
 
-static void make(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned from, const struct mcc_packet *like, uint8_t flags,
-                 const uint64_t *waits)
+static void make(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned from,
+                 const struct mcc_packet *like, uint8_t flags, const uint64_t *waits)
 {
     struct mcc_turn turn = *t;
     turn.id = (t->id & ~1u) | from;
     struct mcc_tcp_way *me = &tcp->way[from], *w = &tcp->way[1 - from];
-    uint32_t options = me->stamped && w->stamped && !(flags & MCC_TCP_RST) ? 12 : 0, blocks = 0, stamps = options;
+    uint32_t options = me->stamped && w->stamped && !(flags & MCC_TCP_RST) ? 12 : 0, blocks = 0,
+             stamps = options;
     uint64_t block[3][2];
     if (waits && me->sack_ok && w->sack_ok) {
         blocks = waiting_blocks(w, *waits, block, 3);
@@ -357,12 +381,14 @@ static void make(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned from, c
     made_out(&turn, p, head, options, t->core->now);
 }
 
-void mcc_tcp_make(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned from, const struct mcc_packet *like, uint8_t flags)
+void mcc_tcp_make(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned from,
+                  const struct mcc_packet *like, uint8_t flags)
 {
     make(t, tcp, from, like, flags, NULL);
 }
 
-void mcc_tcp_make_duplicate(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct mcc_packet *like)
+void mcc_tcp_make_duplicate(const struct mcc_turn *t, struct mcc_tcp *tcp,
+                            const struct mcc_packet *like)
 {
     make(t, tcp, 1 - (t->id & 1), like, MCC_TCP_ACK, &like->pos);
 }

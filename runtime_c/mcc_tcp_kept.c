@@ -18,12 +18,14 @@ static void kept_give(struct mcc_streams *s, struct mcc_kept *k)
     s->kept_used--;
 }
 
-bool mcc_tcp_keep(const struct mcc_turn *t, struct mcc_tcp_way *w, struct mcc_packet *p, uint64_t y, uint32_t len, bool fin,
-                  bool owned)
+bool mcc_tcp_keep(const struct mcc_turn *t, struct mcc_tcp_way *w, struct mcc_packet *p, uint64_t y,
+                  uint32_t len, bool fin, bool owned)
 {
     struct mcc_streams *s = t->shared;
-    bool full = w->kept_bytes + len > t->rules->buffer || mcc_buffers_used(t->core->buffers) > s->buffer_limit;
-    if (full && w->kept && w->kept != w->queued && !owned) { /* the oldest goes: a retransmission of it can no longer be compared */
+    bool full = w->kept_bytes + len > t->rules->buffer ||
+                mcc_buffers_used(t->core->buffers) > s->buffer_limit;
+    if (full && w->kept && w->kept != w->queued &&
+        !owned) { /* the oldest goes: a retransmission of it can no longer be compared */
         struct mcc_kept *old = w->kept;
         w->kept = old->next;
         if (!w->kept)
@@ -54,8 +56,13 @@ bool mcc_tcp_keep(const struct mcc_turn *t, struct mcc_tcp_way *w, struct mcc_pa
         p->refs++;
     }
     s->kept_used++;
-    *k = (struct mcc_kept){.packet = held, .bytes = held->content, .y = y, .len = len, .owned = owned,
-                           .changed = p->stream & MCC_STREAM_CHANGED, .fin = fin};
+    *k = (struct mcc_kept){.packet = held,
+                           .bytes = held->content,
+                           .y = y,
+                           .len = len,
+                           .owned = owned,
+                           .changed = p->stream & MCC_STREAM_CHANGED,
+                           .fin = fin};
     if (w->newest)
         w->newest->next = k;
     else
@@ -73,7 +80,8 @@ void mcc_tcp_acked(const struct mcc_turn *t, struct mcc_tcp_way *w)
                            ? 0
                            : HISTORY;
     struct mcc_kept *k;
-    while ((k = w->kept) != NULL && k->y + k->len + k->fin <= w->acked && w->acked - k->y > history && k != w->queued) {
+    while ((k = w->kept) != NULL && k->y + k->len + k->fin <= w->acked &&
+           w->acked - k->y > history && k != w->queued) {
         w->kept = k->next;
         if (!w->kept)
             w->newest = NULL;
@@ -93,7 +101,8 @@ void mcc_tcp_forget(struct mcc_streams *s, struct mcc_tcp_way *w)
     w->kept_bytes = 0;
 }
 
-uint32_t mcc_tcp_recall(const struct mcc_tcp_way *w, uint64_t y, uint8_t *to, uint32_t len, bool *changed)
+uint32_t mcc_tcp_recall(const struct mcc_tcp_way *w, uint64_t y, uint8_t *to, uint32_t len,
+                        bool *changed)
 {
     uint32_t done = 0;
     for (const struct mcc_kept *k = w->kept; k && done < len; k = k->next) {
@@ -111,7 +120,8 @@ uint32_t mcc_tcp_recall(const struct mcc_tcp_way *w, uint64_t y, uint8_t *to, ui
     return done;
 }
 
-bool mcc_tcp_differs(const struct mcc_tcp_way *w, uint64_t y, const uint8_t *bytes, uint32_t len, bool *changed)
+bool mcc_tcp_differs(const struct mcc_tcp_way *w, uint64_t y, const uint8_t *bytes, uint32_t len,
+                     bool *changed)
 {
     bool differs = false;
     for (const struct mcc_kept *k = w->kept; k && (int64_t)(k->y - (y + len)) < 0; k = k->next) {

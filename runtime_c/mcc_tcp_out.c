@@ -16,12 +16,14 @@ static uint32_t segment_limit(const struct mcc_tcp *tcp, const struct mcc_packet
     uint32_t limit = w->biggest > least + options ? w->biggest - options : least;
     if (to->mss > options && limit > to->mss - options && w->biggest <= to->mss)
         limit = to->mss - options;
-    uint32_t headers = (uint32_t)(p->l4 - p->l3) + 20u + options, path = w->path > headers ? w->path - headers : 1;
+    uint32_t headers = (uint32_t)(p->l4 - p->l3) + 20u + options,
+             path = w->path > headers ? w->path - headers : 1;
     return w->path && limit > path ? path : limit;
 }
 
 /* A packet with the headers of p and n bytes at `bytes` behind them; NULL: no buffer. */
-struct mcc_packet *mcc_tcp_part(const struct mcc_turn *t, const struct mcc_packet *p, const uint8_t *bytes, uint32_t n)
+struct mcc_packet *mcc_tcp_part(const struct mcc_turn *t, const struct mcc_packet *p,
+                                const uint8_t *bytes, uint32_t n)
 {
     uint32_t head = (uint32_t)(p->content - p->data);
     struct mcc_packet *q = mcc_buffer_get(t->core->buffers, head + n);
@@ -45,7 +47,8 @@ struct mcc_packet *mcc_tcp_part(const struct mcc_turn *t, const struct mcc_packe
     return q;
 }
 
-void mcc_tcp_refresh_stamps(const struct mcc_turn *t, const struct mcc_tcp *tcp, struct mcc_packet *p)
+void mcc_tcp_refresh_stamps(const struct mcc_turn *t, const struct mcc_tcp *tcp,
+                            struct mcc_packet *p)
 {
     const struct mcc_tcp_way *w = &tcp->way[t->id & 1], *to = &tcp->way[1 - (t->id & 1)];
     struct mcc_tcp_options o;
@@ -57,20 +60,24 @@ void mcc_tcp_refresh_stamps(const struct mcc_turn *t, const struct mcc_tcp *tcp,
 }
 
 /* Makes p the segment with n bytes at y. */
-static void prepare(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, uint64_t y, uint32_t n, bool fin, bool late)
+static void prepare(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, uint64_t y,
+                    uint32_t n, bool fin, bool late)
 {
     const struct mcc_tcp_way *w = &tcp->way[t->id & 1];
     uint8_t flags = p->data[p->l4 + 13];
+    if (flags & MCC_TCP_URG)
+        mcc_tcp_urgent(t, w, p, y);
+    p->stream |= MCC_STREAM_MAPPED;
+    flags = p->data[p->l4 + 13];
     mcc_tcp_set_seq(p, w->isn + (uint32_t)y - ((flags & MCC_TCP_SYN) != 0));
     if (!(flags & (MCC_TCP_ACK | MCC_TCP_SYN | MCC_TCP_RST)) && tcp->way[1 - (t->id & 1)].known)
-        mcc_tcp_set_byte(p, p->l4 + 13u, flags |= MCC_TCP_ACK); /* it came on a SYN that has gone ahead */
+        mcc_tcp_set_byte(p, p->l4 + 13u,
+                         flags |= MCC_TCP_ACK); /* it came on a SYN that has gone ahead */
     if (late)
         mcc_tcp_refresh_stamps(t, tcp, p);
     mcc_tcp_translate(t, tcp, p, late);
     if (flags & MCC_TCP_FIN && !fin)
-        mcc_tcp_set_byte(p, p->l4 + 13u, flags & (uint8_t) ~(MCC_TCP_FIN | MCC_TCP_PSH));
-    if (flags & MCC_TCP_URG)
-        mcc_tcp_urgent(t, p, n);
+        mcc_tcp_set_byte(p, p->l4 + 13u, flags & (uint8_t)~(MCC_TCP_FIN | MCC_TCP_PSH));
     if (p->stream & MCC_STREAM_CHANGED) {
         mcc_context_fit(p, n);
         mcc_checksum_fill(p);
@@ -81,12 +88,14 @@ static void prepare(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pa
 }
 
 /* Whether the sender believes the byte at y received though the receiver has not said so: then it is ours to send again. */
-static bool is_owned(const struct mcc_turn *t, const struct mcc_tcp_way *w, const struct mcc_packet *p, uint64_t y)
+static bool is_owned(const struct mcc_turn *t, const struct mcc_tcp_way *w,
+                     const struct mcc_packet *p, uint64_t y)
 {
     if (!w->early && !w->promised)
         return false;
     uint64_t x = t->ways[t->id & 1].back ? t->ways[t->id & 1].back(t->flow, y) : y;
-    return (int64_t)(x - w->early) < 0 || (p->stream & MCC_STREAM_LATE && (int64_t)(x - w->promised) < 0);
+    return (int64_t)(x - w->early) < 0 ||
+           (p->stream & MCC_STREAM_LATE && (int64_t)(x - w->promised) < 0);
 }
 
 static void expect_ack(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_tcp_way *w)
@@ -99,7 +108,8 @@ static void expect_ack(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc
 }
 
 /* Sends n bytes of content as the next segment. */
-static void send_one(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, uint32_t n, bool fin)
+static void send_one(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
+                     uint32_t n, bool fin)
 {
     unsigned d = t->id & 1;
     struct mcc_tcp_way *w = &tcp->way[d];
@@ -142,7 +152,8 @@ void mcc_tcp_own_all(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct
 /* ---------------------------------------------------------------- the receiver's window */
 
 /* How many of n bytes at y the receiver has room for. A stream that does not grow is its sender's business. */
-static uint32_t room_for(const struct mcc_turn *t, const struct mcc_tcp_way *w, uint64_t y, uint32_t n)
+static uint32_t room_for(const struct mcc_turn *t, const struct mcc_tcp_way *w, uint64_t y,
+                         uint32_t n)
 {
     if (!t->ways[t->id & 1].forward || !w->windowed)
         return n;
@@ -155,12 +166,14 @@ static uint32_t room_for(const struct mcc_turn *t, const struct mcc_tcp_way *w, 
 }
 
 /* Keeps p, n bytes at the end of what was sent, until the window has room. */
-static void queue_one(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, uint32_t n, bool fin)
+static void queue_one(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
+                      uint32_t n, bool fin)
 {
     struct mcc_tcp_way *w = &tcp->way[t->id & 1];
     p->stream |= MCC_STREAM_CHANGED;
     prepare(t, tcp, p, w->sent, n, fin, true);
-    if (!mcc_tcp_keep(t, w, p, w->sent, n, fin, true)) { /* no memory: rather too much for the window than a hole for ever */
+    if (!mcc_tcp_keep(t, w, p, w->sent, n, fin,
+                      true)) { /* no memory: rather too much for the window than a hole for ever */
         send_one(t, tcp, p, n, fin);
         return;
     }
@@ -218,8 +231,8 @@ void mcc_tcp_push(const struct mcc_turn *t, struct mcc_tcp *tcp, bool probe)
 /* ---------------------------------------------------------------- what the elements released */
 
 /* More than a segment may carry, or than the window has room for: several segments. */
-static void send_split(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, uint32_t limit, uint32_t room,
-                       bool fin)
+static void send_split(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
+                       uint32_t limit, uint32_t room, bool fin)
 {
     struct mcc_packet *first = NULL, **last = &first;
     uint32_t n = p->content_len, at = n < limit ? n : limit;
@@ -297,7 +310,8 @@ void mcc_tcp_send(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pack
 /* ---------------------------------------------------------------- again */
 
 /* One segment of a retransmission: n bytes at y are in q's content. */
-static void resend_one(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *q, uint64_t y, uint32_t n, bool fin)
+static void resend_one(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *q,
+                       uint64_t y, uint32_t n, bool fin)
 {
     unsigned d = t->id & 1;
     q->stream |= MCC_STREAM_CHANGED;
@@ -305,7 +319,8 @@ static void resend_one(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc
     t->ways[d].out(t->box, t->flow, t->id, q);
 }
 
-void mcc_tcp_resend(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, uint64_t y, uint32_t len, bool fin)
+void mcc_tcp_resend(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, uint64_t y,
+                    uint32_t len, bool fin)
 {
     unsigned d = t->id & 1;
     const struct mcc_tcp_way *w = &tcp->way[d];
@@ -343,7 +358,8 @@ void mcc_tcp_resend_owned(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigne
         mcc_tcp_push(&turn, tcp, true);
         return;
     }
-    struct mcc_packet *q = w->kept && w->kept->owned ? mcc_buffer_copy(t->core->buffers, w->kept->packet) : NULL;
+    struct mcc_packet *q =
+        w->kept && w->kept->owned ? mcc_buffer_copy(t->core->buffers, w->kept->packet) : NULL;
     if (!q)
         return;
     mcc_tcp_refresh_stamps(&turn, tcp, q);

@@ -5,7 +5,8 @@
 #include "mcc_flow.h"
 
 enum {
-    ACK_TICKS = 3,        /* held bytes are acknowledged early after some 50 ms, as a host delays an ACK (RFC 9293, 3.8.6.3) */
+    ACK_TICKS =
+        3, /* held bytes are acknowledged early after some 50 ms, as a host delays an ACK (RFC 9293, 3.8.6.3) */
     RTO_TICKS = 60,       /* one second */
     RTO_MAX_TICKS = 3600, /* one minute */
     TRIES = 8,
@@ -91,7 +92,8 @@ static void holding_due(const struct mcc_turn *t, struct mcc_tcp *tcp)
     struct mcc_packet *p = t->ways[d].held ? t->ways[d].held(t->flow, &since) : NULL;
     if (!p)
         return;
-    if (t->rules->preack && (int64_t)(w->next - w->early) > 0 && tick >= mcc_tick_add(since, ACK_TICKS)) {
+    if (t->rules->preack && (int64_t)(w->next - w->early) > 0 &&
+        tick >= mcc_tick_add(since, ACK_TICKS)) {
         mcc_tcp_own_all(t, tcp, p);
         w->early = w->next;
         tcp->mapped = true;
@@ -134,7 +136,8 @@ bool mcc_tcp_due(const struct mcc_turn *t, struct mcc_tcp *tcp)
 
 /* ---------------------------------------------------------------- ends */
 
-void mcc_tcp_close(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct mcc_packet *like, bool reset)
+void mcc_tcp_close(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct mcc_packet *like,
+                   bool reset)
 {
     unsigned d = t->id & 1;
     if (tcp->state >= MCC_TCP_CLOSING)
@@ -158,7 +161,8 @@ void mcc_tcp_close(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct m
             continue;
         if (reset)
             t->shared->tcp.resets++;
-        mcc_tcp_make(t, tcp, from, like, reset ? MCC_TCP_RST | MCC_TCP_ACK : MCC_TCP_FIN | MCC_TCP_ACK);
+        mcc_tcp_make(t, tcp, from, like,
+                     reset ? MCC_TCP_RST | MCC_TCP_ACK : MCC_TCP_FIN | MCC_TCP_ACK);
     }
     mcc_tcp_wake(t, tcp);
 }

@@ -248,7 +248,8 @@ def _window_tail(scene: Scene, code: Code, use: Use, name: str, tcp: str, stop: 
     assert shape is not None
     body = []
     if shape.resizes:
-        body += ["if (__builtin_expect(verdict == MCC_DROP || verdict == MCC_FAULT, 0)) {",
+        taken = [] if tcp else ["    if (p) /* the datagram is the call's */", "        p->stream |= MCC_STREAM_TAKEN;"]
+        body += ["if (__builtin_expect(verdict == MCC_DROP || verdict == MCC_FAULT, 0)) {", *taken,
                  "    const uint64_t from = st.fresh > st.edited ? st.fresh : st.edited;",
                  "    mcc_stream_edit(&st, from > st.start ? from : st.start, st.end, \"\", 0);",
                  "    if (verdict == MCC_FAULT)", f"        box->faults[NODE_{name}]++;", "    verdict = MCC_PASS;", "}"]
@@ -257,6 +258,8 @@ def _window_tail(scene: Scene, code: Code, use: Use, name: str, tcp: str, stop: 
     body += ["if (__builtin_expect(verdict != MCC_PASS, 0))", "    st.hold = MCC_NOTHING;", "bool overflow;",
              "struct mcc_packet *released =",
              f"    mcc_stream_done(&st, &own->of, {code.max_hold}, box->core.tick, &overflow);"]
+    if shape.resizes and not tcp:
+        body.append("mcc_edits_drop(&own->edits, &box->streams); /* nobody acknowledges datagrams */")
     if tcp:
         test = "own->of.head != NULL" + (" || own->edits.tail != NULL" if shape.resizes else "")
         body += [f"if ({test})", f"    {tcp}.mapped = true;"]
@@ -267,11 +270,19 @@ def _window_tail(scene: Scene, code: Code, use: Use, name: str, tcp: str, stop: 
     last = "is_last && !released" if shape.stalls or shape.resizes else "is_last"
     body += [f"if (!released && is_last)", f"    return {following}(box, flow, id, NULL, true);",
              "while (released) {", "    struct mcc_packet *one = released;", "    released = one->next;",
+             *(_taken(name) if shape.resizes and not tcp else []),
              f"    verdict = {following}(box, flow, id, one, {last});",
              "    if (verdict == MCC_CLOSE || verdict == MCC_RESET) {",
              f"        box_give_up(box, released, NODE_{name}, verdict);", "        return verdict;", "    }", "}",
              "return MCC_PASS;"]
     return body
+
+
+def _taken(name: str) -> list[str]:
+    """A datagram that was taken out whole does not go on."""
+    return ["    if (__builtin_expect(one->stream & MCC_STREAM_TAKEN && one->content_len == 0, 0)) {",
+            f"        mcc_core_drop(&box->core, one, MCC_REASONS + NODE_REASONS * NODE_{name} + DROPPED_BY);",
+            "        one = NULL;", "        if (!is_last || released)", "            continue;", "    }"]
 
 
 def _abandon(scene: Scene, leaf: Leaf, use: Use, name: str) -> str:

@@ -152,6 +152,8 @@ class _Body:
 
     def enter(self, plan: Step, path: tuple[int, ...], depth: int) -> bool:
         """A context begins: the rest of the walk is behind it. False: it holds no stream element, packets just pass."""
+        if not self.scene.nodes[plan.node].opens(plan.way):
+            return False
         use = contexts.use_of(self.scene, plan, path, self.direction)
         if not use.steps or self.leaf.kind < 0:
             return False

@@ -159,7 +159,7 @@ class Contexts:
         w.open(piece)
         fresh = w.end - (piece.size if piece is not None else 0)
         view = StreamView(w, is_last, d == 0, x.searches, x.asks.holding)
-        verdict = self._decided(x, self._call(c, d, x, "process_data", view), fresh)
+        verdict = self._decided(c, x, self._call(c, d, x, "process_data", view), fresh, piece)
         hold = None if verdict != PASS or is_last else view._hold
         elem = self.box.runners[x.node].elem
         released, overflow = w.close(hold, elem.max_hold, self.box.flows.tick())
@@ -180,13 +180,15 @@ class Contexts:
             self._call(c, d, x, "release_stream")
         return self._onward(c, d, i, released, is_last)
 
-    def _decided(self, x: Inside, verdict: int, fresh: int) -> int:
-        """DROP and faults take the call's bytes out, where that can be; else a fault resets."""
+    def _decided(self, c: Context, x: Inside, verdict: int, fresh: int, piece: Piece | None) -> int:
+        """DROP and faults take the call's bytes (the datagram) out, where that can be; else a fault resets."""
         if verdict not in (DROP, FAULT):
             return verdict
         if not x.asks.resizes:
             return RESET
         w = x.window
+        if piece is not None and c.tcp is None:
+            piece.taken = True
         try:
             w.edit(max(fresh, w.low), w.end, b"")
         except Fault:
@@ -198,7 +200,12 @@ class Contexts:
         if not released and is_last:
             return self.data(c, d, i + 1, None, True)
         for k, one in enumerate(released):
-            verdict = self.data(c, d, i + 1, one, is_last and k == len(released) - 1)
+            last = is_last and k == len(released) - 1
+            if one.taken and not one.content:
+                self.box._drop(f"drop:{self.box.runners[c.sides[d].inner[i].node].name}", one.packet)
+                if not last:
+                    continue
+            verdict = self.data(c, d, i + 1, None if one.taken and not one.content else one, last)
             if verdict in (CLOSE, RESET):
                 self._give_up(released[k + 1:], c.sides[d].inner[i].node, verdict)
                 return verdict

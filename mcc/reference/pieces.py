@@ -19,7 +19,8 @@ SMALL_ROOM, LARGE_ROOM = 2176, 266112
 @dataclass(eq=False)
 class Piece:
     """A packet in a context. `head`: bytes of its frame in front of the content; `pos`, `size`: what it is of the
-    input; sent: it has left already, this is for reading; late: it waited, so its acknowledgement is old."""
+    input; sent: it has left already, this is for reading; late: it waited, so its acknowledgement is old; taken:
+    a datagram that an element takes out whole."""
 
     packet: PacketState
     head: int
@@ -32,6 +33,7 @@ class Piece:
     fin: bool = False
     sent: bool = False
     late: bool = False
+    taken: bool = False
 
     @property
     def end(self) -> int:
@@ -214,7 +216,7 @@ class Window:
                 return len(data) - len(left)
             size = p.head + len(p.done)
             own = replace(p, packet=p.packet.copy(), rest=bytearray(), done=p.done, size=x - p.pos, changed=True,
-                          fin=False, room=SMALL_ROOM if size <= SMALL_ROOM else LARGE_ROOM)
+                          fin=False, taken=False, room=SMALL_ROOM if size <= SMALL_ROOM else LARGE_ROOM)
             p.size, p.pos, p.done = p.end - x, x, bytearray()
             self.pieces.insert(i, own)
             self.made()

@@ -47,8 +47,8 @@ struct frame {
 };
 
 /* The frame of content `from` .. `to` of a datagram with `n` bytes. */
-static struct frame frame_of4(const uint8_t *content, uint32_t from, uint32_t to, uint32_t n, uint16_t id,
-                              uint32_t options)
+static struct frame frame_of4(const uint8_t *content, uint32_t from, uint32_t to, uint32_t n,
+                              uint16_t id, uint32_t options)
 {
     struct frame f = {.len = 34 + options + to - from};
     uint8_t *ip = f.bytes + 14;
@@ -74,7 +74,8 @@ static struct frame frame_of4(const uint8_t *content, uint32_t from, uint32_t to
     return f;
 }
 
-static struct frame frame_of6(const uint8_t *content, uint32_t from, uint32_t to, uint32_t n, uint32_t id)
+static struct frame frame_of6(const uint8_t *content, uint32_t from, uint32_t to, uint32_t n,
+                              uint32_t id)
 {
     struct frame f = {.len = 62 + to - from};
     uint8_t *ip = f.bytes + 14;
@@ -96,7 +97,8 @@ static struct frame frame_of6(const uint8_t *content, uint32_t from, uint32_t to
 /* A frame arrives alone: what goes on. */
 static struct mcc_packet *arrive(const struct frame *f, uint64_t at)
 {
-    struct mcc_packet *p = mcc_core_receive(&core, f->bytes, f->len, f->len, at, 0, MCC_LINK_ETHERNET);
+    struct mcc_packet *p =
+        mcc_core_receive(&core, f->bytes, f->len, f->len, at, 0, MCC_LINK_ETHERNET);
     CHECK(p != NULL);
     received++;
     return mcc_frag_burst(&frags, &p, 1) ? p : NULL;
@@ -111,7 +113,8 @@ static void fill(uint8_t *content, uint32_t n, uint64_t *random)
 /* ---------------------------------------------------------------- random datagrams */
 
 /* Cuts a datagram at random places and shuffles: the number of frames. */
-static uint32_t cut(struct frame *frames, const uint8_t *content, uint32_t n, bool v6, uint32_t id, uint64_t *random)
+static uint32_t cut(struct frame *frames, const uint8_t *content, uint32_t n, bool v6, uint32_t id,
+                    uint64_t *random)
 {
     uint32_t count = 0, options = v6 ? 0 : 4 * test_below(random, 3);
     for (uint32_t from = 0, to; from < n; from = to) {
@@ -234,8 +237,10 @@ static void test_changed(void)
         mcc_frag_out(&core, p, 0);
         for (uint32_t i = 0; i < core.out_count; i++) {
             const struct mcc_packet *q = core.out[i];
-            CHECK(q->ip_end - q->l3 <= most && q->data[3] == 0x99 && q->data[q->l3 + (v6 ? 7 : 8)] == 9);
-            CHECK(v6 || (mcc_checksum_sum(q->data + q->l3, (size_t)(q->l4 - q->l3)) == 0xffff && q->data[20] & 0x40));
+            CHECK(q->ip_end - q->l3 <= most && q->data[3] == 0x99 &&
+                  q->data[q->l3 + (v6 ? 7 : 8)] == 9);
+            CHECK(v6 || (mcc_checksum_sum(q->data + q->l3, (size_t)(q->l4 - q->l3)) == 0xffff &&
+                         q->data[20] & 0x40));
         }
         if (!(round & 4) && !copied)
             CHECK_EQUAL(core.out_count, count);
@@ -322,7 +327,8 @@ static void test_limits(void)
     expect(frame_of4(c, 8, 16, 2000, 1, 0), 0, MCC_DROP_FRAG_LIMIT, MCC_FRAG_PARTS + 1);
     for (uint32_t i = 2; i <= MCC_FRAG_DATAGRAMS; i++)
         expect(frame_of6(c, 0, 64, 200, i), 1, MCC_DROP_FRAG_LIMIT, 0);
-    expect(frame_of4(c, 64, 128, 200, 9, 0), 2, MCC_DROP_FRAG_LIMIT, 0); /* that without buffers was the oldest */
+    expect(frame_of4(c, 64, 128, 200, 9, 0), 2, MCC_DROP_FRAG_LIMIT,
+           0); /* that without buffers was the oldest */
     expect(frame_of4(c, 64, 128, 200, 10, 0), 2, MCC_DROP_FRAG_LIMIT, 1);
     CHECK_EQUAL(core.held, MCC_FRAG_DATAGRAMS);
     struct frame f = frame_of6(c, 64, 200, 200, 3);
@@ -337,8 +343,11 @@ static void test_buffers(void)
     uint8_t c[1024] = {0};
     setup(400, MCC_FRAG_UDP);
     for (uint32_t i = 0; i < 500; i++)
-        expect(frame_of4(c, 64 * (i % 2), 64 * (i % 2) + 64, 1000, (uint16_t)(i / 2), 0), 1, MCC_DROP_FRAG_LIMIT,
-               i < 100 ? 0 : i % 2 ? 0 : 2);
+        expect(frame_of4(c, 64 * (i % 2), 64 * (i % 2) + 64, 1000, (uint16_t)(i / 2), 0), 1,
+               MCC_DROP_FRAG_LIMIT,
+               i < 100 ? 0
+               : i % 2 ? 0
+                       : 2);
     CHECK(core.held <= 100);
     conserved(0);
     teardown();
@@ -356,7 +365,8 @@ static void test_times(void)
     CHECK_EQUAL(mcc_frag_due(&frags), 40 * SECOND);
     mcc_frag_expire(&frags, 40 * SECOND - 1);
     CHECK_EQUAL(core.held, 2);
-    expect(frame_of4(c, 64, 200, 200, 1, 0), 40 * SECOND, MCC_DROP_FRAG_TIMEOUT, 1); /* too late: another */
+    expect(frame_of4(c, 64, 200, 200, 1, 0), 40 * SECOND, MCC_DROP_FRAG_TIMEOUT,
+           1); /* too late: another */
     CHECK_EQUAL(core.held, 2);
     mcc_frag_expire(&frags, 65 * SECOND);
     CHECK_EQUAL(core.held, 1);
@@ -398,9 +408,11 @@ static void test_hostile(void)
     setup(512, MCC_FRAG_ANY);
     fill(c, 400, &random);
     for (uint32_t round = 0; round < 300000; round++) {
-        uint32_t from = 64 * test_below(&random, 3), to = from + (test_below(&random, 50) ? 64 : 72), id = test_below(&random, 40);
-        struct frame f = test_below(&random, 2) ? frame_of4(c, from, to, 192, (uint16_t)id, 4 * test_below(&random, 3))
-                                                : frame_of6(c, from, to, 192, id);
+        uint32_t from = 64 * test_below(&random, 3),
+                 to = from + (test_below(&random, 50) ? 64 : 72), id = test_below(&random, 40);
+        struct frame f = test_below(&random, 2)
+                             ? frame_of4(c, from, to, 192, (uint16_t)id, 4 * test_below(&random, 3))
+                             : frame_of6(c, from, to, 192, id);
         for (uint32_t i = test_below(&random, 3); i > 0; i--)
             f.bytes[12 + test_below(&random, 60)] = (uint8_t)test_random(&random);
         if (f.bytes[12] == 8 && test_below(&random, 2))

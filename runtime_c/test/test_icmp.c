@@ -26,7 +26,8 @@ static uint64_t more_three(void *flow, uint64_t x)
 static const struct mcc_way ways[2] = {{.back = less_seven}, {.forward = more_three}};
 
 /* An error of `type` and `code` that quotes `quote` bytes of a segment, with right checksums. Its length. */
-static uint32_t build(uint8_t *d, bool v6, uint8_t type, uint8_t code, uint32_t quote, uint32_t seq, uint32_t ack)
+static uint32_t build(uint8_t *d, bool v6, uint8_t type, uint8_t code, uint32_t quote, uint32_t seq,
+                      uint32_t ack)
 {
     uint32_t header = v6 ? 40 : 20, tcp = 14 + header + 8 + header, payload = 30;
     memset(d, 0, tcp + 20 + payload);
@@ -62,7 +63,8 @@ static uint32_t build(uint8_t *d, bool v6, uint8_t type, uint8_t code, uint32_t 
 /* The sum that a receiver of the whole quoted segment would check, but for what does not change. */
 static uint16_t quoted_sum(const uint8_t *t)
 {
-    return mcc_checksum_fold((uint64_t)mcc_be16(t + 4) + mcc_be16(t + 6) + mcc_be16(t + 8) + mcc_be16(t + 10) + mcc_be16(t + 16));
+    return mcc_checksum_fold((uint64_t)mcc_be16(t + 4) + mcc_be16(t + 6) + mcc_be16(t + 8) +
+                             mcc_be16(t + 10) + mcc_be16(t + 16));
 }
 
 static void test_mapped(void)
@@ -73,7 +75,8 @@ static void test_mapped(void)
         bool v6 = round & 1;
         uint32_t quote = (uint32_t[]){8, 20, 50}[round / 2 % 3], isn = isns[round / 6];
         struct mcc_tcp tcp = {.state = MCC_TCP_OPEN, .mapped = true};
-        tcp.way[0] = (struct mcc_tcp_way){.isn = isn, .known = true, .next = 107, .sent = 100, .acked = 5};
+        tcp.way[0] =
+            (struct mcc_tcp_way){.isn = isn, .known = true, .next = 107, .sent = 100, .acked = 5};
         tcp.way[1] = (struct mcc_tcp_way){.isn = ~isn, .known = true, .next = 50, .sent = 53};
         struct mcc_turn turn = {.ways = ways, .id = 6};
         struct mcc_packet p = {.data = bytes}, q = {.data = answer};
@@ -104,9 +107,9 @@ static void test_mapped(void)
         }
 
         tcp.way[0].path = 0;
-        tcp.way[0].acked = 21;
+        tcp.way[0].acked = 21; /* still in flight */
         mcc_icmp_map(&turn, &tcp, &p, &e);
-        CHECK_EQUAL(tcp.way[0].path, e.mtu); /* 27 is not acknowledged */
+        CHECK_EQUAL(tcp.way[0].path, e.mtu);
     }
 }
 
@@ -116,7 +119,8 @@ static void test_least_path(void)
     struct mcc_tcp tcp = {.state = MCC_TCP_OPEN};
     struct mcc_turn turn = {.ways = ways};
     struct mcc_icmp_error e;
-    tcp.way[0] = (struct mcc_tcp_way){.known = true, .next = 100, .sent = 100, .acked = 5, .path = 1300};
+    tcp.way[0] =
+        (struct mcc_tcp_way){.known = true, .next = 100, .sent = 100, .acked = 5, .path = 1300};
     struct mcc_packet p = {.data = bytes};
     p.len = p.wire_len = build(bytes, false, 3, 4, 8, 20, 0);
     mcc_parse(&p);
@@ -148,13 +152,18 @@ static void test_hostile(void)
     uint32_t read = 0;
     for (uint32_t round = 0; round < 400000; round++) {
         bool v6 = round & 1;
-        uint32_t n = build(whole, v6, (uint8_t)(v6 ? 1 + test_below(&random, 4) : 3), 4, test_below(&random, 51), 20, 30);
+        uint32_t n = build(whole, v6, (uint8_t)(v6 ? 1 + test_below(&random, 4) : 3), 4,
+                           test_below(&random, 51), 20, 30);
         for (uint32_t i = test_below(&random, 5); i > 0; i--)
             whole[12 + test_below(&random, 100)] = (uint8_t)test_random(&random);
         n = test_below(&random, 2) ? n : test_below(&random, n + 1);
         uint8_t *data = end - n;
         memcpy(data, whole, n);
-        struct mcc_packet p = {.data = data, .len = n, .wire_len = n, .link = (uint8_t)(test_below(&random, 8) == 0)}, q = {.data = answer};
+        struct mcc_packet p = {.data = data,
+                               .len = n,
+                               .wire_len = n,
+                               .link = (uint8_t)(test_below(&random, 8) == 0)},
+                          q = {.data = answer};
         struct mcc_tcp tcp = {.state = MCC_TCP_OPEN, .mapped = true};
         struct mcc_turn turn = {.ways = ways, .id = round & 2 ? 1 : 0};
         tcp.way[turn.id] = (struct mcc_tcp_way){.known = true, .sent = 100, .next = 90};
