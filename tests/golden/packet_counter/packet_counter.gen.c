@@ -594,3 +594,12 @@ void mcc_box_replay_ops(struct mcc_replay_ops *ops)
 {
     *ops = (struct mcc_replay_ops){.burst = box_replay_burst, .finish = box_replay_finish};
 }
+
+static void box_loop_advance(void *box, uint64_t to) { mcc_box_advance(box, to); }
+static void box_loop_finish(void *box) { mcc_box_finish(box, false); }
+
+/* What the run loop of live ports (mcc_io_loop.h) calls. */
+void mcc_box_loop_ops(struct mcc_loop_ops *ops)
+{
+    *ops = (struct mcc_loop_ops){.burst = box_replay_burst, .advance = box_loop_advance, .finish = box_loop_finish};
+}

@@ -402,7 +402,6 @@ static inline void flow0_run(struct mcc_box *box, uint32_t id, bool is_new, stru
     box->flow0.cold[id >> 1].last = box->core.now;
 #endif
     box->talking = MCC_FLOW_ID(0, id) + 1;
-    int ending = -1;
     int verdict = MCC_PASS;
     switch (h->walk) {
     case 3:
@@ -1045,4 +1044,13 @@ static void box_replay_finish(void *box) { mcc_box_finish(box, true); }
 void mcc_box_replay_ops(struct mcc_replay_ops *ops)
 {
     *ops = (struct mcc_replay_ops){.burst = box_replay_burst, .finish = box_replay_finish};
+}
+
+static void box_loop_advance(void *box, uint64_t to) { mcc_box_advance(box, to); }
+static void box_loop_finish(void *box) { mcc_box_finish(box, false); }
+
+/* What the run loop of live ports (mcc_io_loop.h) calls. */
+void mcc_box_loop_ops(struct mcc_loop_ops *ops)
+{
+    *ops = (struct mcc_loop_ops){.burst = box_replay_burst, .advance = box_loop_advance, .finish = box_loop_finish};
 }
