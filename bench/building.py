@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import mcc
@@ -20,22 +22,66 @@ ADDED = tuple(f"added{n}" for n in range(1, 7))
 
 def chain_file(chain: str) -> str:
     """FILE.py:NAME of a chain of the benchmark."""
-    file = chain if chain in ("headers", "session") else "nat"
+    file = chain if chain in ("headers", "session") else "nat" if chain in (*STAGES, *ADDED) else "streams"
     return f"{HERE / 'chains' / file}.py:{chain}"
 
 
-class Bench:
-    """What was built: paths of the harness and of each contender. Raises SystemExit with the compiler's words."""
+@dataclass(frozen=True)
+class Stream:
+    """A chain over streams as a contender: packets come from the box's buffers, with text in them."""
+
+    chain: str
+    checksums: str = "MCC_CHECKSUMS_TRUST"
+    hits: int = 0
+    """Words in a response; the contender takes `shrink` bytes out of each."""
+    shrink: int = 0
+
+    @property
+    def defines(self) -> tuple[str, ...]:
+        return ("-DSTREAMS", f"-DHITS={self.hits}", f"-DSHRINK={self.shrink}", f"-DCHECKSUMS={self.checksums}")
+
+
+class Builder:
+    """Compiles the harness and contenders into `work`. Raises SystemExit with the compiler's words."""
 
     def __init__(self, work: Path, *, debug: bool = False) -> None:
         self.work = work
         self.harness = work / "harness"
         self._extra = ["-g"] if debug else []
-        sources = {c: mcc.build(chain_file(c)).c_source for c in (*STAGES, *ADDED)}
+
+    def _compile(self, out: Path, source: str, *more: str) -> None:
+        shared = ["-shared"] if out.suffix == ".so" else ["-rdynamic"]
+        command = [*compiler(), *flags(), *self._extra, *shared, f"-I{RUNTIME_C}", f"-I{HERE}", *more,
+                   str(HERE / source), "-o", str(out), "-ldl"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.work)
+        if done.returncode:
+            raise SystemExit(f"{' '.join(command)}\n{done.stderr}")
+
+    def _build_harness(self) -> None:
+        self._compile(self.harness, "harness.c")
+
+    def _build_chain(self, name: str, build: mcc.api.Build, *defines: str) -> None:
+        source = self.work / f"{name}.gen.c"
+        source.write_text(build.c_source)
+        for blob, data in build.compiled.module.blobs.items():
+            (self.work / f"{blob}.bin").write_bytes(data)
+        self._compile(self.chain(name), "contender_mcc.c", f'-DMODULE="{source}"', *defines)
+
+    def chain(self, name: str) -> Path:
+        """The contender of that name."""
+        return self.work / f"chain_{name}.so"
+
+
+class Bench(Builder):
+    """What was built: paths of the harness and of each contender."""
+
+    def __init__(self, work: Path, *, debug: bool = False) -> None:
+        super().__init__(work, debug=debug)
+        sources = {c: mcc.build(chain_file(c)) for c in (*STAGES, *ADDED)}
         with ThreadPoolExecutor(2) as pool:
             jobs = [pool.submit(self._build_harness)]
             jobs += [pool.submit(self._build_limit, n) for n in range(len(STAGES))]
-            jobs += [pool.submit(self._build_chain, c, text) for c, text in sources.items()]
+            jobs += [pool.submit(self._build_chain, c, build) for c, build in sources.items()]
             for job in jobs:
                 job.result()
 
@@ -43,25 +89,18 @@ class Bench:
         """The hand-written loop of a stage."""
         return self.work / f"limit{STAGES.index(stage)}.so"
 
-    def chain(self, name: str) -> Path:
-        """The same through mcc, or a chain with elements added."""
-        return self.work / f"chain_{name}.so"
-
-    def _compile(self, out: Path, source: str, *more: str) -> None:
-        shared = ["-shared"] if out.suffix == ".so" else ["-rdynamic"]
-        command = [*compiler(), *flags(), *self._extra, *shared, f"-I{RUNTIME_C}", f"-I{HERE}", *more,
-                   str(HERE / source), "-o", str(out), "-ldl"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(f"{' '.join(command)}\n{done.stderr}")
-
-    def _build_harness(self) -> None:
-        self._compile(self.harness, "harness.c")
-
     def _build_limit(self, stage: int) -> None:
         self._compile(self.work / f"limit{stage}.so", "limit/limit.c", f"-DSTAGE={stage}")
 
-    def _build_chain(self, name: str, text: str) -> None:
-        source = self.work / f"{name}.gen.c"
-        source.write_text(text)
-        self._compile(self.chain(name), "contender_mcc.c", f'-DMODULE="{source}"')
+
+class StreamBench(Builder):
+    """The harness, and contenders by name."""
+
+    def __init__(self, work: Path, contenders: Mapping[str, Stream], *, debug: bool = False) -> None:
+        super().__init__(work, debug=debug)
+        sources = {name: mcc.build(chain_file(c.chain)) for name, c in contenders.items()}
+        with ThreadPoolExecutor(2) as pool:
+            jobs = [pool.submit(self._build_harness)]
+            jobs += [pool.submit(self._build_chain, name, sources[name], *c.defines) for name, c in contenders.items()]
+            for job in jobs:
+                job.result()

@@ -20,9 +20,8 @@
 enum { CHUNK = 16384, MAX_CONTENDERS = 16, MAX_ROUNDS = 64, SESSIONS = 1 << 16, STEP_NS = 500000000, LINGER_STEPS = 8 };
 
 static uint8_t *pool;
-static struct mcc_packet *packets[CHUNK];
-static uint32_t owner[CHUNK]; /* connection of each packet of the chunk */
-static uint8_t lines[CHUNK];
+static struct mcc_packet *packets[CHUNK]; /* NULL: a contender's own buffer, given out already */
+static struct made made[CHUNK];           /* what each packet of the chunk is */
 
 static void die(const char *what, const char *why)
 {
@@ -50,8 +49,21 @@ static void pool_open(void)
     pool = checked(aligned_alloc(2 << 20, (bytes + (2 << 20) - 1) & ~(size_t)((2 << 20) - 1)));
     (void)madvise(pool, bytes, MADV_HUGEPAGE);
     memset(pool, 0, bytes);
+}
+
+/* The packets of the next box: the pool's, or as they are needed. */
+static void packets_begin(const struct bench_contender *c)
+{
     for (uint32_t i = 0; i < CHUNK; i++)
-        packets[i] = (struct mcc_packet *)(void *)(pool + (size_t)i * STRIDE);
+        packets[i] = c->get ? NULL : (struct mcc_packet *)(void *)(pool + (size_t)i * STRIDE);
+    traffic_texts(c->hits, c->shrink);
+}
+
+/* The first n packets went through the box. */
+static void packets_gone(const struct bench_contender *c, uint32_t n)
+{
+    if (c->get)
+        memset(packets, 0, n * sizeof packets[0]);
 }
 
 /* The timed part: bursts in, whatever leaves out. Its own function, so that callgrind can count it alone. */
@@ -62,6 +74,8 @@ static __attribute__((noinline)) uint32_t run_chunk(const struct bench_contender
     for (uint32_t i = 0; i < n; i += BENCH_BURST) {
         c->burst(box, packets + i, n - i < BENCH_BURST ? n - i : BENCH_BURST);
         sent += c->take(box, &out);
+        if (c->give)
+            c->give(box);
     }
     return sent;
 }
@@ -78,7 +92,8 @@ struct contender {
 
 static struct traffic traffic_of(const struct contender *c, uint32_t flows, bool forever, uint32_t connections)
 {
-    struct traffic t = {.forever = forever, .translated = c->translates, .port = c->port, .connections = connections};
+    struct traffic t = {.forever = forever, .translated = c->translates, .port = c->port, .connections = connections,
+                        .text = c->calls->get != NULL};
     /* 16 steps of life and 4 of silence after FIN (2 s): that many slots make `flows` connections at a time */
     t.slots = forever ? flows : flows - flows / 5;
     t.start = 1000000000ull * 1000000;
@@ -90,12 +105,14 @@ static struct traffic traffic_of(const struct contender *c, uint32_t flows, bool
 }
 
 /* Fills the chunk with up to CHUNK packets, of one step if `one_step`; the count. */
-static uint32_t fill(struct traffic *t, bool one_step)
+static uint32_t fill(const struct bench_contender *c, void *box, struct traffic *t, bool one_step)
 {
-    uint32_t n = 0, line;
+    uint32_t n = 0;
     while (n < CHUNK) {
-        if (traffic_next(t, packets[n], &owner[n], &line))
-            lines[n++] = (uint8_t)line;
+        if (!packets[n])
+            packets[n] = checked(c->get(box));
+        if (traffic_next(t, packets[n], &made[n]))
+            n++;
         else if (one_step && n)
             break;
     }
@@ -106,23 +123,28 @@ static uint32_t fill(struct traffic *t, bool one_step)
 static void check_packet(struct contender *c, const struct traffic *t, const struct mcc_packet *p, uint32_t i)
 {
     const uint8_t *f = p->data;
-    uint32_t slot = owner[i] % t->slots;
-    const struct script_line *s = &script[lines[i]];
-    uint32_t tcp = sum16(f + TCP_AT, 20) + 6 + 20 + s->payload + sum16(f + 26, 8);
+    const struct made *m = &made[i];
+    uint32_t slot = m->connection % t->slots, payload = script[m->line].payload - (t->text ? shrinks[m->line] : 0);
+    const struct script_line *s = &script[m->line];
+    uint32_t tcp = sum16(f + TCP_AT, 20 + (payload & ~1u)) + 6 + 20 + payload + sum16(f + 26, 8);
+    if (payload & 1)
+        tcp += (uint32_t)f[TCP_AT + 19 + payload] << 8;
     if (p != packets[i] || p->out_port != 1 - s->server)
         die(c->name, "a packet is missing, out of order, or left by the wrong port");
     if (fold16(sum16(f + 14, 20)) != 0xffff || fold16(tcp) != 0xffff)
         die(c->name, "a wrong checksum");
+    if (mcc_be16(f + 16) != 40 + payload || mcc_be32(f + TCP_AT + 4) != m->seq || mcc_be32(f + TCP_AT + 8) != m->ack)
+        die(c->name, "a segment that does not fit into its stream");
     uint32_t client = CLIENT_FIRST + slot, seen = mcc_be32(f + (s->server ? 30 : 26));
     uint16_t port = mcc_be16(f + (s->server ? 36 : 34));
-    if (s->server && (seen != client || port != (uint16_t)(1024 + owner[i] / t->slots % 60000)))
+    if (s->server && (seen != client || port != (uint16_t)(1024 + m->connection / t->slots % 60000)))
         die(c->name, "an answer did not find its client");
     if (s->server || seen == client)
         return;
-    if (lines[i] == 0) {
-        c->port[owner[i]] = port;
+    if (m->line == 0) {
+        c->port[m->connection] = port;
         c->translates = true;
-    } else if (c->port[owner[i]] != port || seen != 0xc0000201) {
+    } else if (c->port[m->connection] != port || seen != 0xc0000201) {
         die(c->name, "a packet was translated otherwise than its connection");
     }
 }
@@ -133,9 +155,10 @@ static void learn(struct contender *c, uint32_t flows, bool forever, uint64_t to
     struct traffic t = traffic_of(c, flows, forever, connections);
     void *box = checked(c->calls->open(t.start, flows > SESSIONS ? flows : SESSIONS));
     uint64_t done = 0;
+    packets_begin(c->calls);
     while (done < total) {
         t.translated = c->translates;
-        uint32_t n = fill(&t, true);
+        uint32_t n = fill(c->calls, box, &t, true);
         for (uint32_t i = 0; i < n; i += BENCH_BURST) {
             struct mcc_packet **out;
             uint32_t size = n - i < BENCH_BURST ? n - i : BENCH_BURST;
@@ -144,7 +167,10 @@ static void learn(struct contender *c, uint32_t flows, bool forever, uint64_t to
                 die(c->name, "packets were dropped");
             for (uint32_t k = 0; k < size; k++)
                 check_packet(c, &t, out[k], i + k);
+            if (c->calls->give)
+                c->calls->give(box);
         }
+        packets_gone(c->calls, n);
         done += n;
     }
     c->calls->close(box);
@@ -158,8 +184,9 @@ static double measure(const struct contender *c, uint32_t flows, bool forever, u
     void *box = checked(c->calls->open(t.start, flows > SESSIONS ? flows : SESSIONS));
     struct bench_totals totals;
     uint64_t done = 0, spent = 0, sent = 0, timed = 0;
+    packets_begin(c->calls);
     while (done < warm + total) {
-        uint32_t n = fill(&t, false);
+        uint32_t n = fill(c->calls, box, &t, false);
         uint64_t before = clock_ns();
         sent += run_chunk(c->calls, box, n);
         uint64_t after = clock_ns();
@@ -167,9 +194,12 @@ static double measure(const struct contender *c, uint32_t flows, bool forever, u
             spent += after - before;
             timed += n;
         }
+        packets_gone(c->calls, n);
         done += n;
     }
     c->calls->totals(box, &totals);
+    if (totals.odd)
+        die(c->name, "segments were not simply the next of their streams");
     if (sent != done || totals.dropped || totals.tx_packets[0] + totals.tx_packets[1] != done)
         die(c->name, "packets were lost in a timed run");
     c->calls->close(box);
@@ -196,7 +226,8 @@ static void bench_traffic(struct contender *c, unsigned n, uint32_t flows, bool 
 static void knock(uint32_t i, uint32_t connection, unsigned flags_line, uint64_t at)
 {
     struct ends e = ends_of(false, 0x0b000000 + connection, 40000, SERVER_FIRST, 0);
-    packet_make(packets[i], flags_line, &e, at);
+    struct made m = {.line = flags_line}, in = numbers_of(&m, 0, false);
+    packet_make(packets[i], &in, &e, at, false);
     if (flags_line == 2) { /* the third packet, as an RST */
         uint8_t *f = packets[i]->data;
         f[TCP_AT + 13] = 0x14;
@@ -213,6 +244,9 @@ static double measure_setup(const struct contender *c, uint32_t half_open, uint3
     void *box = checked(c->calls->open(start, SESSIONS));
     uint32_t connection = 0, done = 0;
     struct bench_totals totals;
+    if (c->calls->get)
+        die(c->name, "connections are not made with packets of its own");
+    packets_begin(c->calls);
     while (connection < half_open) {
         uint32_t n = half_open - connection < CHUNK ? half_open - connection : CHUNK;
         for (uint32_t i = 0; i < n; i++)

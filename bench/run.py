@@ -22,7 +22,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench.building import ADDED, STAGES, TEXTS, Bench
+from bench.building import ADDED, STAGES, TEXTS, Bench, Builder
 
 LIVES = {"http8k": "connections come and go", "forever": "connections stay"}
 
@@ -38,7 +38,7 @@ class Budget:
         return self.seconds - (time.monotonic() - self.begun)
 
 
-def harness(bench: Bench, *args: object, contenders: Sequence[Path]) -> list[list[float]]:
+def harness(bench: Builder, *args: object, contenders: Sequence[Path]) -> list[list[float]]:
     """Rounds of each contender, ns."""
     command = [str(bench.harness), *map(str, args), *map(str, contenders)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -92,7 +92,7 @@ def setup(bench: Bench, rounds: int) -> list[dict[str, Any]]:
     return out
 
 
-def instructions(bench: Bench, contender: Path, flows: int) -> float:
+def instructions(bench: Builder, contender: Path, flows: int) -> float:
     """Instructions a packet, counted by callgrind over the timed part."""
     counts = []
     for packets in (100_000, 200_000):
@@ -197,9 +197,18 @@ def run(
     seconds: Annotated[float, typer.Option(help="How long it may take, about.")] = 150,
     million: Annotated[bool, typer.Option("--million", help="Also a million flows (headers and sessions).")] = False,
     callgrind: Annotated[bool, typer.Option("--callgrind", help="Also instructions a packet; needs valgrind.")] = False,
+    streams: Annotated[bool, typer.Option("--streams", help="Only what streams cost (bench/streams.py).")] = False,
 ) -> None:
-    """Chains through mcc against the same chains written by hand in C."""
+    """Chains through mcc against the same chains written by hand in C, or with streams against without."""
     console = Console()
+    if streams:
+        from bench.streams import measure_streams
+        with tempfile.TemporaryDirectory(prefix="mcc-bench") as work:
+            done = measure_streams(Path(work), seconds, callgrind, console)
+        console.print(f"{done['cpu']}; differences hold from machine to machine, nanoseconds do not", highlight=False)
+        if json_file:
+            json_file.write_text(json.dumps(done, indent=1) + "\n")
+        return
     with tempfile.TemporaryDirectory(prefix="mcc-bench") as work:
         bench = Bench(Path(work), debug=callgrind)
         result = measure(bench, million, seconds, callgrind, console)

@@ -27,7 +27,15 @@ struct traffic {
     uint32_t stride;           /* slots are visited `stride` apart: no order of memory */
     uint16_t *port;            /* by connection: the port that its SYN left with; harness's */
     uint32_t connections;      /* places in `port` */
+    bool text;                 /* packets carry `texts` */
 };
+
+/* One packet, as it is to come out: its sequence numbers are those behind the contender. */
+struct made {
+    uint32_t connection, line, seq, ack;
+};
+
+enum { CLIENT_ISN = 1000000, SERVER_ISN = 5000000, RESPONSE = 6 * SEGMENT };
 
 /* Who sends, which flags, how much payload; sequence numbers are relative to the sender's first. */
 struct script_line {
@@ -88,7 +96,7 @@ struct ends {
     uint16_t sport, dport;
 };
 
-/* Frames of the script without addresses and ports; their checksums lack them too. */
+/* Frames of the script without addresses, ports and sequence numbers; their checksums lack them too. */
 static uint8_t frames[STEPS][HEADERS];
 
 static inline void traffic_frames(void)
@@ -102,8 +110,6 @@ static inline void traffic_frames(void)
         put16(f + 20, 0x4000);
         f[22] = 64;
         f[23] = 6;
-        put32(f + TCP_AT + 4, (s->server ? 5000000u : 1000000u) + s->seq);
-        put32(f + TCP_AT + 8, s->flags & 0x10 ? (s->server ? 1000000u : 5000000u) + s->ack : 0);
         f[TCP_AT + 12] = 0x50;
         f[TCP_AT + 13] = s->flags;
         put16(f + TCP_AT + 14, 0xfaf0);
@@ -112,8 +118,61 @@ static inline void traffic_frames(void)
     }
 }
 
-static inline void packet_make(struct mcc_packet *p, unsigned line, const struct ends *e, uint64_t at)
+#define WORD "ATTACK" /* what hits are; all other payload is lower-case letters, and a line feed at its end */
+
+/* Payload by line, the sum of its words; bytes that the contender takes out of it; of the response before it. */
+static uint8_t texts[STEPS][SEGMENT];
+static uint32_t text_sums[STEPS], shrinks[STEPS], shrunk_before[STEPS], shrunk_response;
+
+/* `hits` words in a response: 1, or a multiple of 6, the same number in each segment; each loses `shrink` bytes. */
+static inline void traffic_texts(unsigned hits, unsigned shrink)
 {
+    uint64_t random = 0x9e3779b97f4a7c15u;
+    unsigned segment = 0;
+    shrunk_response = 0;
+    for (unsigned i = 0; i < STEPS; i++) {
+        const struct script_line *s = &script[i];
+        for (unsigned k = 0; k < s->payload; k++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            texts[i][k] = (uint8_t)('a' + (random >> 33) % 26);
+        }
+        shrunk_before[i] = shrunk_response;
+        shrinks[i] = 0;
+        if (s->payload == SEGMENT) {
+            unsigned here = hits == 1 ? segment == 2 : hits / 6;
+            for (unsigned k = 0; k < here; k++)
+                memcpy(texts[i] + 200 + k * 1100 / here, WORD, sizeof WORD - 1);
+            shrunk_response += shrinks[i] = here * shrink;
+            segment++;
+        }
+        if (s->payload)
+            texts[i][s->payload - 1] = '\n';
+        text_sums[i] = sum16(texts[i], s->payload);
+    }
+}
+
+/* Which sequence numbers the packet has that plays line m->line for the `round`th time, before the contender; in m,
+ * those behind it. Clients acknowledge what they get. */
+static inline struct made numbers_of(struct made *m, uint32_t round, bool text)
+{
+    const struct script_line *s = &script[m->line];
+    struct made in = *m;
+    uint32_t client = CLIENT_ISN + round * GET_BYTES, server = SERVER_ISN + round * RESPONSE;
+    uint32_t less = text ? round * shrunk_response + shrunk_before[m->line] : 0;
+    in.seq = (s->server ? server : client) + s->seq;
+    in.ack = (s->server ? client : server) + s->ack;
+    m->seq = s->server ? in.seq - less : in.seq;
+    m->ack = in.ack;
+    if (!s->server)
+        in.ack -= less;
+    if (!(s->flags & 0x10))
+        in.ack = m->ack = 0;
+    return in;
+}
+
+static inline void packet_make(struct mcc_packet *p, const struct made *in, const struct ends *e, uint64_t at, bool text)
+{
+    uint32_t line = in->line;
     const struct script_line *s = &script[line];
     uint8_t *f = (uint8_t *)p + DATA_AT;
     uint32_t len = HEADERS + (uint32_t)s->payload;
@@ -125,9 +184,15 @@ static inline void packet_make(struct mcc_packet *p, unsigned line, const struct
     put32(f + 30, e->dst);
     put16(f + 34, e->sport);
     put16(f + 36, e->dport);
+    put32(f + TCP_AT + 4, in->seq);
+    put32(f + TCP_AT + 8, in->ack);
+    if (text)
+        memcpy(f + HEADERS, texts[line], s->payload);
     uint32_t addresses = (e->src >> 16) + (e->src & 0xffff) + (e->dst >> 16) + (e->dst & 0xffff);
     put16(f + 24, (uint16_t)~fold16(mcc_be16(f + 24) + addresses));
-    put16(f + TCP_AT + 16, (uint16_t)~fold16(mcc_be16(f + TCP_AT + 16) + addresses + e->sport + e->dport));
+    uint32_t numbers = (in->seq >> 16) + (in->seq & 0xffff) + (in->ack >> 16) + (in->ack & 0xffff);
+    put16(f + TCP_AT + 16, (uint16_t)~fold16(mcc_be16(f + TCP_AT + 16) + addresses + e->sport + e->dport + numbers +
+                                             (text ? text_sums[line] : 0)));
 }
 
 /* The connection's client as the connection's `translated` port says it is seen from the server, or itself. */
@@ -141,32 +206,37 @@ static inline struct ends ends_of(bool server, uint32_t client, uint16_t client_
     return (struct ends){server_address, client, WEB_PORT, client_port};
 }
 
-/* What packet number `at` of a slot is: its line of the script, its connection; false: not begun yet. */
-static inline bool traffic_place(const struct traffic *t, uint32_t slot, uint32_t *line, uint32_t *connection)
+/* What comes next of a slot: its line of the script, its connection, how often it played that line; false: not begun. */
+static inline bool traffic_place(const struct traffic *t, uint32_t slot, struct made *m, uint32_t *round)
 {
     uint64_t phase = slot % STEPS;
     if (t->step < phase)
         return false;
     uint64_t local = t->step - phase;
     uint64_t lives = t->forever ? 0 : local / STEPS;
-    if (t->forever && local >= FOREVER_FIRST)
-        *line = FOREVER_FIRST + (uint32_t)((local - FOREVER_FIRST) % FOREVER_STEPS);
-    else
-        *line = (uint32_t)(local % STEPS);
-    *connection = (uint32_t)(lives * t->slots + slot);
+    *round = 0;
+    if (t->forever && local >= FOREVER_FIRST) {
+        m->line = FOREVER_FIRST + (uint32_t)((local - FOREVER_FIRST) % FOREVER_STEPS);
+        *round = (uint32_t)((local - FOREVER_FIRST) / FOREVER_STEPS);
+    } else {
+        m->line = (uint32_t)(local % STEPS);
+    }
+    m->connection = (uint32_t)(lives * t->slots + slot);
     return true;
 }
 
-/* Makes the next packet in `p` and says which connection it is of; false: the step ended without one. */
-static inline bool traffic_next(struct traffic *t, struct mcc_packet *p, uint32_t *connection, uint32_t *line)
+/* Makes the next packet in `p` and says what it is; false: the step ended without one. */
+static inline bool traffic_next(struct traffic *t, struct mcc_packet *p, struct made *m)
 {
     for (; t->next < t->slots; t->next++) {
-        uint32_t slot = (uint32_t)((uint64_t)t->next * t->stride % t->slots);
-        if (!traffic_place(t, slot, line, connection))
+        uint32_t slot = (uint32_t)((uint64_t)t->next * t->stride % t->slots), round;
+        if (!traffic_place(t, slot, m, &round))
             continue;
-        struct ends e = ends_of(script[*line].server, CLIENT_FIRST + slot, (uint16_t)(1024 + *connection / t->slots % 60000),
-                                SERVER_FIRST + slot / 16 % SERVERS, t->translated ? t->port[*connection] : 0);
-        packet_make(p, *line, &e, t->start + t->at++ * t->gap);
+        struct made in = numbers_of(m, round, t->text);
+        struct ends e = ends_of(script[m->line].server, CLIENT_FIRST + slot,
+                                (uint16_t)(1024 + m->connection / t->slots % 60000), SERVER_FIRST + slot / 16 % SERVERS,
+                                t->translated ? t->port[m->connection] : 0);
+        packet_make(p, &in, &e, t->start + t->at++ * t->gap, t->text);
         t->next++;
         return true;
     }

@@ -41,6 +41,7 @@ from mcc.lang.classes import (
 from mcc.lang.context import ip, tcp, udp
 from mcc.lang.element import Element, element, inline, on
 from mcc.lang.graph import Graph
+from mcc.lang.native import HsDatabase, HsStream
 from mcc.lang.node import Path
 from mcc.lang.packet import (
     CLOSE,
@@ -70,9 +71,10 @@ __all__ = [
     "ANY", "ARP", "CLOSE", "DROP", "HTTP", "ICMP", "ICMP6", "IP", "IP6", "L4", "NONE", "PASS", "RESET", "TCP", "TCP4",
     "UDP", "UDP4", "VLAN", "Action", "Addr4", "Addr6", "Array", "Arp", "Batch", "Below", "Box", "BuildError",
     "CaptureError", "Chain", "Chunk", "Cls", "CompileError", "Counter", "Drop", "Duplex", "Element", "Eth", "Field",
-    "Flow", "FlowClassifier", "FromDPDK", "Graph", "HashMap", "IPPair", "Icmp", "Icmp6", "In", "IndexOf", "Ip", "Ip6",
-    "Len", "Live", "Mac", "Mark", "Match", "MccError", "Module", "Net", "Packet", "Path", "Peer", "PerCore", "PerVLAN",
-    "Port", "PortError", "Ports", "Sent", "Session", "Stream", "Table", "Tcp", "ToDPDK", "Udp", "Vlan", "__version__",
-    "alert", "arp_request", "build", "chain", "cls", "duplex", "element", "emit", "i32", "i64", "inline", "ip", "ip4",
-    "ip6", "mac", "on", "outer", "raw", "struct", "tcp", "to", "u128", "u16", "u32", "u64", "u8", "udp", "words_dfa",
+    "Flow", "FlowClassifier", "FromDPDK", "Graph", "HashMap", "HsDatabase", "HsStream", "IPPair", "Icmp", "Icmp6", "In",
+    "IndexOf", "Ip", "Ip6", "Len", "Live", "Mac", "Mark", "Match", "MccError", "Module", "Net", "Packet", "Path",
+    "Peer", "PerCore", "PerVLAN", "Port", "PortError", "Ports", "Sent", "Session", "Stream", "Table", "Tcp", "ToDPDK",
+    "Udp", "Vlan", "__version__", "alert", "arp_request", "build", "chain", "cls", "duplex", "element", "emit", "i32",
+    "i64", "inline", "ip", "ip4", "ip6", "mac", "on", "outer", "raw", "struct", "tcp", "to", "u128", "u16", "u32",
+    "u64", "u8", "udp", "words_dfa",
 ]

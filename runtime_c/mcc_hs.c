@@ -8,7 +8,7 @@
 
 static int hs_trouble(const char *node, const char *pattern, const char *why)
 {
-    fprintf(stderr, "mcc: %s: %s%s%s\n", node, pattern ? pattern : "Hyperscan", ": ", why);
+    fprintf(stderr, "mcc: %s: %s: %s\n", node, pattern ? pattern : "Hyperscan", why);
     return -1;
 }
 

@@ -96,7 +96,7 @@ enum mcc_stream_flag {
     MCC_STREAM_SENT = 8,    /* it has left already; what is held is for reading */
     MCC_STREAM_LATE = 16,   /* it waited: its acknowledgement is old */
     MCC_STREAM_HELD = 32,   /* it is counted among the held */
-    MCC_STREAM_TAKEN = 64,  /* a datagram that an element takes out whole */
+    MCC_STREAM_TAKEN = 128, /* a datagram that an element takes out whole */
     MCC_STREAM_MAPPED = 64, /* its header is in the receiver's space */
 };
 

@@ -47,6 +47,7 @@
 #include "mcc_ports.c"
 #include "mcc_core.c"
 #include "mcc_flow.c"
+#ifdef MCC_STREAMS /* of chains with contexts: a third of the runtime */
 #include "mcc_stream.c"
 #include "mcc_words.c"
 #include "mcc_context.c"
@@ -58,6 +59,7 @@
 #include "mcc_tcp_out.c"
 #include "mcc_tcp_time.c"
 #include "mcc_icmp.c"
+#endif
 #include "mcc_capture.c"
 #include "mcc_capture_writer.c"
 #include "mcc_sides.c"

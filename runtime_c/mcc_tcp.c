@@ -597,6 +597,8 @@ static int data_segment(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mc
     if (w->waiting) {
         take_payload(p, 0, s->len);
         first_copy(t, w, p, s->x);
+        if (!strict(t->rules)) /* it goes on as it came but for these bytes, though it was not captured whole */
+            p->stream = 0;
     }
     if (old && s->len) { /* its beginning is known: the first copy of that counts */
         bool changed = false;

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mcc.cli.console import CHAIN, DONE, out
 from mcc.diag import BuildError
+from mcc.lang.hyperscan import library
 from mcc.paths import RUNTIME_C, TEMPLATES
 from mcc.toolchain import cache_folder, compiler
 
@@ -122,13 +123,22 @@ def _tap_devices() -> Finding:
                   "$(which python3))", 12, "tap:NAME")
 
 
+def _hyperscan() -> Finding:
+    """Its headers and its library: RegexMatcher wants both."""
+    include = [Path(p) / "hs" / "hs.h" for p in ("/usr/include", "/usr/local/include")]
+    header = next((h for h in include if h.is_file()), None)
+    good = header is not None and library() is not None
+    return Finding("Hyperscan", good, f"{header if good else 'not there'} (RegexMatcher)",
+                   "apt install libhyperscan-dev", needed=False)
+
+
 def _tool(name: str, use: str, package: str) -> Finding:
     where = shutil.which(name)
     return Finding(name, where is not None, f"{where or 'not there'} ({use})", f"apt install {package}", needed=False)
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (_python, _modules, _headers, _compiler, _files, _cache, _packet_sockets,
-                                            _tap_devices)
+                                            _tap_devices, _hyperscan)
 OPTIONAL = (
     ("dot", "mcc graph", "graphviz"),
     ("tshark", "tests compare with it", "tshark"),

@@ -16,6 +16,7 @@ from functools import partial
 from mcc.emit.leaves import Scope
 from mcc.emit.lines import Lines, Mode, wrap_list
 from mcc.emit.names import Names, c_name, c_type
+from mcc.emit.natives import print_patterns
 from mcc.emit.statements import StatementPrinter
 from mcc.emit.streams import LONG_TEXT, c_string
 from mcc.emit.tables import print_table
@@ -51,6 +52,7 @@ def print_element(code: Code, names: Names, lines: Mode = "c") -> str:
     parts = [print_table(d, names) for d in code.state if isinstance(d, TableDecl) and d.name in used]
     data = edit_data(code)
     parts += [print_table(d, names) for d in data.values()]
+    parts += print_patterns(code, names.node)
     parts += [print_words(words, name, names.blob) for name, words in _word_sets(code, names).items()]
     named = {text: names.table(d.name) for text, d in data.items()}
     print_one = partial(_print_function, code=code, names=names, known=known, mode=lines, data=named)

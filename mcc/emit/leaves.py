@@ -103,11 +103,21 @@ class Scope:
             case h.ChunkDigest():
                 args = f"{self.printer.value(e.seed)}, {self.c[e.chunk]}, {self.lens[e.chunk]}"
                 return Text(f"mcc_{e.kind}({args})", POST, h.U32)
+            case h.HsCall():
+                return Text(self.hs_call(e), POST, h.U32)
             case h.MatchAttr():
                 ct = h.U16 if e.name == "index" else h.U64
                 return Text(f"{self.c[e.match]}.{e.name}", POST, ct)
             case _:
                 return None
+
+    def hs_call(self, e: h.HsCall) -> str:
+        db = self.state(e.db)
+        if e.method == "first":
+            return f"{db}.first"
+        place = f"{self.role(e.base.value)}->{c_name(e.field)}" if e.base is not None else ""
+        chunk = f", {self.c[e.chunk]}, {self.lens[e.chunk]}" if e.chunk else ""
+        return f"mcc_hs_{e.method}(&{db}, &{place}{chunk})"
 
     def stream_attr(self, e: h.StreamAttr, st: str) -> Text:
         match e.name:

@@ -8,17 +8,18 @@ from typing import Any
 
 import jinja2
 
-from mcc.emit import contexts, keys, walks
+from mcc.emit import context_tables, contexts, keys, walks
 from mcc.emit.accessors import print_accessors
 from mcc.emit.classifier import print_classifier
 from mcc.emit.handlers import print_element, uses_digests
 from mcc.emit.layouts import members
 from mcc.emit.lines import Mode, resolve_lines
 from mcc.emit.names import Names, c_name, entry_name, file_name
+from mcc.emit.natives import open_database, uses_hyperscan
+from mcc.emit.scene import Scene, Site, walk_name
 from mcc.emit.structs import print_map_start, print_state, print_state_init, print_struct
 from mcc.emit.tables import incbin
-from mcc.emit.scene import Scene, Site, walk_name
-from mcc.ir.element import Code, CounterDecl, LiveDecl, MapDecl, PerCoreDecl, PortsDecl
+from mcc.ir.element import Code, CounterDecl, HsDecl, LiveDecl, MapDecl, PerCoreDecl, PortsDecl
 from mcc.ir.func import ReplyKey, StructType
 from mcc.ir.graph import Graph
 from mcc.ir.plan import End, KeyKind, Leaf, Plans, Stage, Step
@@ -86,7 +87,8 @@ class _Printer:
         bidirectional |= {n.id: n.protocol != "ip" for n in self.graph.contexts}
         numbers = {r: i for i, r in enumerate(self.reasons)}
         numbers |= {"drop": numbers.get("drop", 0)}
-        self.scene = Scene(self.plans, self.codes, self.names, self.graph.ports, numbers, bidirectional, self.structs, self.graph.nodes)
+        self.scene = Scene(self.plans, self.codes, self.names, self.graph.ports, numbers, bidirectional,
+                           self.structs, self.graph.nodes)
         view = self.view()
         text = self.env.get_template("module.c.j2").render(m=view)
         if self.lines == "python":
@@ -142,8 +144,9 @@ class _Printer:
             "ports": self.graph.ports, "leaves": self.plans.leaves, "reasons": self.reasons[len(CORE_REASONS):],
             "nodes": nodes, "structs": [*(print_struct(t, c) for t, c in self.structs.items()), first] if first else
             [print_struct(t, c) for t, c in self.structs.items()],
-            "hidden": hidden, "streams": bool(hidden), "fragments": contexts.fragments(self.graph.contexts),
+            "hidden": hidden, "streams": bool(hidden), "contexts": bool(self.graph.contexts), "fragments": context_tables.fragments(self.graph.contexts),
             "digests": any(uses_digests(c) for c in self.codes.values()),
+            "hyperscan": any(uses_hyperscan(c) for c in self.codes.values()),
             "kinds": kinds, "walks": walk_texts, "sites_bound": max(1, len(self.scene.sites)),
             "inner_stages": [s.id for s in self.plans.stages if s.id > 0 or any(
                 kinds[i]["in_context"] for i in s.kinds)],
@@ -158,7 +161,7 @@ class _Printer:
             "park_maps": [{"place": f"{self.names[n]}.{c_name(d.name)}"} for n in self.parkers()
                           for d in self.codes[n].state if isinstance(d, MapDecl)],
             "timers": [self.timer_view(n.id) for n in self.graph.elements if self.codes[n.id].handler("on_timer")],
-            "places": [f"{self.names[v.node]}.{c_name(v.name)}" for v in self.values()],
+            "places": [f"{self.names[v.node]}.{'.'.join(map(c_name, v.name.split('.')))}" for v in self.values()],
         }
 
     def parkers(self) -> list[int]:
@@ -185,6 +188,9 @@ class _Printer:
             if isinstance(d, PortsDecl):
                 init.append(f"failed |= mcc_ports_init({place}, {d.lo}, {d.hi}, config->core, config->cores);")
                 free.append(f"mcc_ports_free({place});")
+            elif isinstance(d, HsDecl):
+                init.append(open_database(d, name, self.graph.nodes[node].name))
+                free.append(f"mcc_hs_free({place});")
             elif isinstance(d, MapDecl):
                 park = node in self.parkers()
                 init.append(f"failed |= mcc_map_init({place}, {d.cap}, {round(d.timeout * 1e9)}u, {d.park_limit}, "
@@ -206,6 +212,8 @@ class _Printer:
             for d in self.codes[n.id].state:
                 if isinstance(d, CounterDecl):
                     out.append(Value(n.id, d.name, "counter", 64, False))
+                elif isinstance(d, HsDecl):
+                    out += [Value(n.id, f"{d.name}.{x}", "counter", 64, False) for x in ("open", "refused")]
                 elif isinstance(d, (PerCoreDecl, LiveDecl)):
                     out.append(Value(n.id, d.name, "live" if isinstance(d, LiveDecl) else "percore", d.type.bits,
                                      d.type.signed))
@@ -216,9 +224,9 @@ class _Printer:
 
     def kind_view(self, k: KeyKind) -> dict[str, Any]:
         view: dict[str, Any] = {
-            "id": k.id, "stage": k.stage, "words": k.words, "build": keys.build(k), "mirror": keys.mirror(k), "guard": keys.guard(k),
-            "text": key_text(k), "layout": key_layout(k), "is_group": k.group >= 0, "reply": keys.reply_words(k),
-            "with_walk": k.with_walk, "in_context": "", "streams": False, "wakes": False,
+            "id": k.id, "stage": k.stage, "words": k.words, "build": keys.build(k), "mirror": keys.mirror(k),
+            "guard": keys.guard(k), "text": key_text(k), "layout": key_layout(k), "is_group": k.group >= 0,
+            "reply": keys.reply_words(k), "with_walk": k.with_walk, "in_context": "", "streams": False, "wakes": False,
             "resizing": False,
         }
         if k.group >= 0:
@@ -231,7 +239,8 @@ class _Printer:
             "has_conn": any(self.slots(leaf, "conn") for leaf in leaves), "tcp": any(leaf.tcp for leaf in leaves),
             "streams": any(self.scene.uses.get(leaf.id) for leaf in leaves),
             "wakes": any(v["dues"] for v in views), "resizing": any(v["resizing"] for v in views),
-            "in_context": " || ".join(f"h->walk == {w['number']}" for v in views if v["tcp_context"] for w in v["walks"]),
+            "in_context": " || ".join(f"h->walk == {w['number']}" for v in views if v["tcp_context"]
+                                      for w in v["walks"]),
             "mirrors": not any(self.says_reply_key(n) for leaf in leaves for n in leaf.elements),
             "two_way_leaf": " || ".join(f"leaf == {leaf.id}" for leaf in leaves if leaf.bidirectional) or "false",
         }
@@ -261,10 +270,10 @@ class _Printer:
         numbers = [{"number": 1 + 2 * leaf.id + d, "name": walk_name(leaf, d),
                     "batched": (leaf.id, d) in self.batched} for d in range(1 + leaf.bidirectional)]
         uses = self.scene.uses.get(leaf.id, [])
-        dues = [x for u in uses for x in [contexts.due(self.scene, leaf, u)] if x]
+        dues = [x for u in uses for x in [context_tables.due(self.scene, leaf, u)] if x]
         return {"id": leaf.id, "text": self.leaf_text(leaf), "dir": d, "dues": dues,
-                "resizing": [x for u in uses for x in [contexts.resizing(self.scene, leaf, u)] if x],
-                "finish": [x for u in uses for x in contexts.finish(self.scene, leaf, u)],
+                "resizing": [x for u in uses for x in [context_tables.resizing(self.scene, leaf, u)] if x],
+                "finish": [x for u in uses for x in context_tables.finish(self.scene, leaf, u)],
                 "tcp_context": any(u[0].protocol == "tcp" for u in uses), "dir_asserts": d_asserts, "conn": c,
                 "conn_asserts": c_asserts, "two_way": leaf.bidirectional, "walks": numbers,
                 "far": f"PORT_{self.graph.ports[leaf.far]}" if leaf.far >= 0 else "p->in_port",

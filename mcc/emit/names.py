@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mcc.ir.func import BoolType, IntType, MarkType, Type
+from mcc.ir.func import BoolType, HandleType, IntType, MarkType, Type
 
 KEYWORDS = frozenset("""
 auto break case char const continue default do double else enum extern float for goto if inline int long register
@@ -97,12 +97,12 @@ def c_type(t: Type) -> str:
             return f"{'' if t.signed else 'u'}int{t.bits}_t"
         case BoolType():
             return "bool"
-        case MarkType():
+        case MarkType() | HandleType():
             return "uint64_t"
         case _:
             return "int"
 
 
-def c_member(t: IntType | BoolType | MarkType) -> str:
+def c_member(t: IntType | BoolType | MarkType | HandleType) -> str:
     """The C type of a member of session state; a bool is a byte of 0 or 1."""
     return "uint8_t" if isinstance(t, BoolType) else c_type(t)

@@ -85,8 +85,8 @@ def call(scene: Scene, leaf: Leaf | None, node: int, func: Func, direction: int)
 
 def leave(scene: Scene, leaf: Leaf) -> str:
     """How packets of a leaf leave: those that may have been rewritten have their checksums mended."""
-    rewritten = leaf.stage > 0 or any(scene.codes[s.node].writes or scene.codes[s.node].context for a in (leaf.arc, leaf.mirror) if a is not None
-                                      for s in steps(a.to))
+    rewritten = leaf.stage > 0 or any(scene.codes[s.node].writes or scene.codes[s.node].context
+                                      for a in (leaf.arc, leaf.mirror) if a is not None for s in steps(a.to))
     if any(c.stream is not None for c in scene.codes.values()):  # whole datagrams that came in fragments
         return "mcc_frag_out" if rewritten else "mcc_frag_send"
     return "mcc_core_out" if rewritten else "mcc_core_send"

@@ -299,9 +299,9 @@ class StatementPrinter(StreamStatements):
                 self.out.add(f"(void){self.simple(e)};")
             case h.Park():
                 self.calls("(void)mcc_box_park", self.park(e))
-            case h.MapGet():
+            case h.MapGet() | h.HsCall(method="first"):
                 pass
-            case h.StreamNeed():
+            case h.StreamNeed() | h.HsCall():
                 self.out.add(f"{self.p.value(e)};")
             case h.StreamEdit():
                 self.edit(e)

@@ -86,9 +86,9 @@ class StreamStatements(Shapes):
         stream, name, length = self.s.role("stream"), self.s.c[s.name], self.s.lens[s.name]
         used = [n for n in walk(s.body) if s.name in (getattr(n, "chunk", None), getattr(n, "name", None))]
         self.out.open(f"while (mcc_stream_more({stream}))")
-        if any(isinstance(n, (h.ChunkAt, h.ChunkDigest, h.ForBytes)) and _reads(n) for n in used):
+        if any(isinstance(n, (h.ChunkAt, h.ChunkDigest, h.HsCall, h.ForBytes)) and _reads(n) for n in used):
             self.out.add(f"const uint8_t *const {name} = {stream}->at;")
-        if any(isinstance(n, (h.ChunkLen, h.ChunkDigest, h.ForBytes)) for n in used):
+        if any(isinstance(n, (h.ChunkLen, h.ChunkDigest, h.HsCall, h.ForBytes)) for n in used):
             self.out.add(f"const uint32_t {length} = (uint32_t)({stream}->last - {stream}->at);")
         self.out.add(f"{stream}->at = {stream}->last;")
         self.cursors.append(None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mcc.emit.cexpr import literal
 from mcc.emit.names import c_member, c_name, c_type
-from mcc.ir.element import Code, CounterDecl, LiveDecl, MapDecl, PerCoreDecl, PortsDecl, TableDecl
+from mcc.ir.element import Code, CounterDecl, HsDecl, LiveDecl, MapDecl, PerCoreDecl, PortsDecl, TableDecl
 from mcc.ir.func import ArrayType, StructField, StructType
 
 
@@ -47,6 +47,8 @@ def print_state(code: Code) -> str:
                 out.append(f"struct mcc_ports {c_name(d.name)};")
             case MapDecl():
                 out.append(f"struct mcc_map {c_name(d.name)};")
+            case HsDecl():
+                out.append(f"struct mcc_hs {c_name(d.name)};")
             case TableDecl():
                 pass
     return "".join(f"{row}\n" for row in out)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mcc.emit import contexts
+from mcc.emit import context_tables, contexts, natives
 from mcc.emit.handlers import signature
 from mcc.emit.scene import Scene, Site, call, leave, walk_name
 from mcc.ir.func import Action, Func, MapPut
@@ -29,11 +29,12 @@ def walk_functions(scene: Scene, leaf: Leaf) -> list[str]:
         heads.append(text)
         behind: list[str] = []
         while found is not None:
-            use, after = found, []
+            use = found
+            after: list[contexts.Use | None] = []
             uses.setdefault(use.node.id, []).append(use)
 
             def print_behind(arc: Arc, path: tuple[int, ...], name: str, d: int = d,
-                             after: list[contexts.Use | None] = after) -> str:  # type: ignore[assignment]
+                             after: list[contexts.Use | None] = after) -> str:
                 text, then = _walk(scene, leaf, d, arc, path, name)
                 after.append(then)
                 return text
@@ -41,8 +42,8 @@ def walk_functions(scene: Scene, leaf: Leaf) -> list[str]:
             behind = [*contexts.direction_functions(scene, leaf, use, print_behind), *behind]
             found = after[0]
         functions += behind
-    first = [x for u in uses.values() for x in contexts.ahead(scene, leaf, u)]
-    last = [x for u in uses.values() for x in contexts.tables(scene, leaf, u)]
+    first = [x for u in uses.values() for x in context_tables.ahead(scene, leaf, u)]
+    last = [x for u in uses.values() for x in context_tables.tables(scene, leaf, u)]
     scene.uses[leaf.id] = list(uses.values())
     return [*first, *functions, *last, *heads]
 
@@ -280,8 +281,9 @@ def _defaults(scene: Scene, leaf: Leaf, two: bool) -> list[str]:
     out = []
     for node in leaf.elements:
         code, name = scene.codes[node], scene.names[node]
+        if code.context == "tcp":
+            out.append(f"flow->conn.leaf{leaf.id}.{name} = (struct mcc_tcp){{.armed = 0}};")
         if code.context:
-            out += [f"flow->conn.leaf{leaf.id}.{name} = (struct mcc_tcp){{.armed = 0}};"] if code.context == "tcp" else []
             continue
         if code.stream is not None:
             out += [f"flow->dir[{d}].fcb.leaf{leaf.id}.{name}_stream = (struct {name}_stream){{.of.ended = 0}};"
@@ -304,10 +306,11 @@ def _release_lines(scene: Scene, leaf: Leaf, node: int, directions: int) -> list
         return [f"flow{group}_leave(box, flow->dir[{d}].fcb.leaf{leaf.id}.{name});"
                 for d in range(1 + leaf.bidirectional)]
     func = code.handler("release")
+    closes = natives.closes(code, name, f"leaf{leaf.id}.{name}", f"leaf{leaf.id}.{name}", 1 + leaf.bidirectional)
     if func is None:
-        return []
+        return closes
     twice = leaf.bidirectional and scene.bidirectional[node] and bool({"scratch", "peer"} & set(signature(func)))
-    return [call(scene, leaf, node, func, d) + ";" for d in range(1 + twice)]
+    return [*(call(scene, leaf, node, func, d) + ";" for d in range(1 + twice)), *closes]
 
 
 def release_function(scene: Scene, leaf: Leaf) -> str:
@@ -348,6 +351,7 @@ def group_functions(scene: Scene, kind: KeyKind) -> tuple[str, str]:
         twice = scene.bidirectional[node] and {"scratch", "peer"} & set(signature(release))
         end += [f"for (unsigned direction = 0; direction < {2 if twice else 1}; direction++)",
                 INDENT + f"{scene.handler(node, release)}({args(release)});"]
+    end += natives.closes(code, name, f"{name}.{name}", name, 2)
     return ("\n".join([f"static int flow{kind.id}_begin(struct mcc_box *box, struct flow{kind.id} *flow, uint32_t id, "
                        "struct mcc_packet *p)", "{", *(INDENT + x for x in begin), "}"]),
             "\n".join([f"static void flow{kind.id}_release(struct mcc_box *box, "

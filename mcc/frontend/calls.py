@@ -16,7 +16,7 @@ from mcc.frontend.declare import WIDTHS, int_type
 from mcc.frontend.intervals import binary
 from mcc.frontend.places import ATTRS, METHODS
 from mcc.frontend.stores import Stores
-from mcc.ir.element import CounterDecl, LiveDecl, MapDecl, PerCoreDecl, PortsDecl, TableDecl
+from mcc.ir.element import CounterDecl, HsDecl, LiveDecl, MapDecl, PerCoreDecl, PortsDecl, TableDecl
 from mcc.ir.func import (
     ACTION,
     BOOL,
@@ -51,6 +51,7 @@ from mcc.ir.func import (
     VlanPush,
 )
 from mcc.lang import packet as names
+from mcc.lang.native import HsDatabase
 
 NO_OUTPUTS = ("process_data has no outputs: what it lets through stays in the stream",
               "PASS, DROP, CLOSE or RESET; an element with process_packet may choose between ways")
@@ -236,8 +237,13 @@ class Calls(Stores):
         if isinstance(decl, PortsDecl) and method == "take":
             self.arguments(node, [])
             return PortsTake(U16, 0, decl.hi, self.span(node), name)
+        if isinstance(decl, HsDecl) and method in METHODS[HsDatabase]:
+            return self.hs_call(node, decl, method)
         self._known_method(node, kind, name, method)
         self.mistake(node, f"{shown(node.func)}() gives no value", "write it as a statement of its own")
+
+    def hs_call(self, node: ast.Call, decl: HsDecl, method: str) -> Expr:
+        raise NotImplementedError
 
     def _known_method(self, node: ast.Call, kind: str, name: str, method: str) -> None:
         if kind == "state":
@@ -327,6 +333,8 @@ class Calls(Stores):
                 arg = self.arguments(node, ["port"])["port"]
                 return PortsGive(span, name, self.fit(self.number(arg), U16, arg, "a port"))
             case PortsDecl() if method == "take":
+                return Eval(span, self._method_value(node, "state", name, method))
+            case HsDecl() if method in ("scan", "finish"):
                 return Eval(span, self._method_value(node, "state", name, method))
         self._known_method(node, "state", name, method)
         e = self._method_value(node, "state", name, method)

@@ -28,6 +28,7 @@ from mcc.ir.func import (
     Const,
     Expr,
     Func,
+    HandleType,
     IntType,
     MarkType,
     OptType,
@@ -66,7 +67,7 @@ class Inline:
 @dataclass
 class Unit:
     """One instance. `broken`: attributes whose declaration has an error; `assumed`: values that each HashMap may
-    hold; `puts`: those that were seen to be put."""
+    hold; `puts`: those that were seen to be put; `handles`: the database of each HsStream field (of conn?, name)."""
 
     inst: Element
     report: Report
@@ -81,6 +82,7 @@ class Unit:
     writes: set[str] = field(default_factory=set)
     read_fields: set[tuple[Base, str]] = field(default_factory=set)
     written_fields: set[tuple[Base, str]] = field(default_factory=set)
+    handles: dict[tuple[bool, str], str] = field(default_factory=dict)
     inlines: dict[Callable[..., Any], Inline] = field(default_factory=dict)
     calling: list[Callable[..., Any]] = field(default_factory=list)
 
@@ -105,7 +107,7 @@ class Loop:
 
 
 def int_range(t: Type) -> Interval:
-    if isinstance(t, MarkType):
+    if isinstance(t, (MarkType, HandleType)):
         return 0, (1 << 64) - 1
     return (t.min, t.max) if isinstance(t, IntType) else (0, 1) if isinstance(t, BoolType) else (0, 0)
 
@@ -121,6 +123,8 @@ def type_words(t: Type) -> str:
             return "an action"
         case MarkType():
             return "a mark"
+        case HandleType():
+            return "an HsStream"
         case OptType(inner=inner):
             return f"a look-up result ({inner.name} or None)"
         case ArrayType(elem=elem, length=length):

@@ -10,16 +10,30 @@ from typing import Any
 
 from mcc.diag import Report, Span
 from mcc.frontend.source import class_tree, member_spans, node_span
-from mcc.ir.element import CounterDecl, LiveDecl, MapDecl, PerCoreDecl, PortsDecl, StateDecl, TableDecl
-from mcc.ir.func import BOOL, MARK, U64, ArrayType, BoolType, IntType, MarkType, OptType, StructField, StructType, Type
+from mcc.ir.element import CounterDecl, HsDecl, LiveDecl, MapDecl, PerCoreDecl, PortsDecl, StateDecl, TableDecl
+from mcc.ir.func import (
+    BOOL,
+    HANDLE,
+    MARK,
+    U64,
+    ArrayType,
+    BoolType,
+    IntType,
+    MarkType,
+    OptType,
+    StructField,
+    StructType,
+    Type,
+)
 from mcc.lang.element import Element
 from mcc.lang.ints import FixedInt
+from mcc.lang.native import HsDatabase, HsStream
 from mcc.lang.state import Counter, HashMap, Live, PerCore, Ports, Table
 from mcc.lang.stream import Mark
 from mcc.lang.types import MISSING, Array, Below, IndexOf, Len, StructMember, split_annotation, struct_fields
 
 WIDTHS = "u8, u16, u32, u64, u128, i32, i64"
-STATE = (Table, HashMap, PerCore, Live, Counter, Ports)
+STATE = (Table, HashMap, PerCore, Live, Counter, Ports, HsDatabase)
 
 
 @dataclass(frozen=True)
@@ -112,6 +126,10 @@ def struct_type(c: type, inst: Element, report: Report) -> StructType:
 def _field(m: StructMember, inst: Element) -> StructField:
     if typing.get_origin(m.base) is Array or m.base is Array:
         return _array_field(m)
+    if m.base is HsStream:
+        if m.default is not MISSING or m.extras:
+            raise BadAnnotation("an HsStream begins by itself", f"{m.name}: HsStream")
+        return StructField(m.name, HANDLE)
     d = declared(typing.Annotated[m.base, *m.extras] if m.extras else m.base, inst)
     if isinstance(d.type, MarkType):
         if m.default is not MISSING and m.default != Mark():
@@ -204,6 +222,11 @@ def _decl(name: str, value: Any, args: tuple[Any, ...]) -> StateDecl:
             return LiveDecl(name, t, int(value.value))
         case Ports():
             return PortsDecl(name, value.lo, value.hi)
+        case HsDatabase():
+            problem = value.problem()
+            if problem is not None:
+                raise BadAnnotation(*problem)
+            return HsDecl(name, value.patterns, value.bits, value.streams)
     return CounterDecl(name)
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from mcc.frontend.context import LITERAL, OBJECT, Known, Mistake, int_range, shown, type_words
 from mcc.frontend.flow import join_all, narrow
 from mcc.frontend.intervals import SWAPPED, binary, compare, join, unary
+from mcc.frontend.natives import Natives
 from mcc.frontend.parse import COMPARISONS, OPERATORS
-from mcc.frontend.streams import Streams
 from mcc.ir.func import (
     ACTION,
     BOOL,
@@ -26,6 +26,7 @@ from mcc.ir.func import (
     Cmp,
     Const,
     Expr,
+    HsCall,
     InlineCall,
     IntType,
     IsNone,
@@ -41,7 +42,7 @@ from mcc.ir.walkers import expressions as parts_of
 from mcc.lang.packet import Action as Verdict
 
 
-class Expressions(Streams):
+class Expressions(Natives):
     def expr(self, node: ast.expr) -> Expr:
         if node in self.refused:
             raise Mistake
@@ -194,7 +195,7 @@ class Expressions(Streams):
     def _chain(self, nodes: list[ast.expr]) -> list[Expr]:
         values = [self.expr(n) for n in nodes]
         for n, e in list(zip(nodes, values, strict=True))[1:-1]:
-            if any(isinstance(p, (InlineCall, PortsTake, MapGet)) for p in parts_of(e)):
+            if any(isinstance(p, (InlineCall, PortsTake, MapGet, HsCall)) for p in parts_of(e)):
                 self.mistake(n, "the middle of a chained comparison is evaluated once, a call may not stand there",
                              f"x = {shown(n)} first, then compare x")
         return values

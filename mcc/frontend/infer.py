@@ -28,6 +28,7 @@ from mcc.ir.func import (
     Continue,
     Expr,
     Field,
+    HsCall,
     If,
     InlineCall,
     IntType,
@@ -233,7 +234,7 @@ class Statements(Loops):
         The load inside the value has the very same index expression."""
         place = store.place
         if not isinstance(place, Field) or place.index is None or not any(
-                isinstance(e, (InlineCall, PortsTake)) for e in parts_of(place.index)):
+                isinstance(e, (HsCall, InlineCall, PortsTake)) for e in parts_of(place.index)):
             return [store]
         name, index = f"{place.name}_index", place.index
         while name in self.names or name in self.args or self.types.get(name, Declared(index.type)).type != index.type:

@@ -18,6 +18,7 @@ from mcc.frontend.intervals import Interval, meet
 from mcc.ir.element import CounterDecl, LiveDecl, MapDecl, PerCoreDecl, TableDecl
 from mcc.ir.func import (
     BOOL,
+    HANDLE,
     MARK,
     U16,
     U32,
@@ -41,6 +42,7 @@ from mcc.ir.func import (
     Type,
 )
 from mcc.lang.ints import FixedInt
+from mcc.lang.native import HsDatabase
 from mcc.lang.state import Counter, HashMap, Live, PerCore, Ports, Table
 from mcc.protocols.headers import BY_LAYER, HeaderField, int_width
 
@@ -64,7 +66,7 @@ METHODS = {
                "replace"),
     "chunk": ("crc32", "crc32c", "sum16"),
     Table: (), HashMap: ("get", "put", "delete", "park"), PerCore: ("value",), Live: ("value",), Counter: ("value",),
-    Ports: ("take", "give"),
+    Ports: ("take", "give"), HsDatabase: ("scan", "finish", "first"),
 }
 _HIDDEN = {"span"}
 
@@ -267,6 +269,9 @@ class Places(Convert):
         if isinstance(f.type, ArrayType):
             self.mistake(node, f"{shown(node)} is an array of {f.type.length} {f.type.elem.name}",
                          f"index it: {shown(node)}[i]")
+        if f.type == HANDLE:
+            self.mistake(node, f"{shown(node)} is an HsStream: only its database reads it",
+                         f"self.db.scan({shown(node)}, chunk)")
         if isinstance(node.ctx, ast.Load):
             self.unit.read_fields.add((base, f.name))
         lo, hi = (0, f.below - 1) if f.below else int_range(f.type)

@@ -60,7 +60,17 @@ class PortsDecl:
     hi: int
 
 
-StateDecl = Union[TableDecl, MapDecl, PerCoreDecl, LiveDecl, CounterDecl, PortsDecl]
+@dataclass(frozen=True)
+class HsDecl:
+    """A Hyperscan database. `flags`: HS_FLAG_.. of every pattern; `streams`: open at once, 0: two a session."""
+
+    name: str
+    patterns: tuple[bytes, ...]
+    flags: int
+    streams: int
+
+
+StateDecl = Union[TableDecl, MapDecl, PerCoreDecl, LiveDecl, CounterDecl, PortsDecl, HsDecl]
 
 
 @dataclass(frozen=True)

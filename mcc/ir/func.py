@@ -93,13 +93,22 @@ class MarkType:
     name: str = "Mark"
 
 
-Type = Union[IntType, BoolType, ArrayType, OptType, ActionType, RefType, MarkType]
+@dataclass(frozen=True)
+class HandleType:
+    """HsStream: what a native library keeps for a stream; a u64 in C, 0: nothing. Only fields have it, no
+    expression."""
+
+    name: str = "HsStream"
+
+
+Type = Union[IntType, BoolType, ArrayType, OptType, ActionType, RefType, MarkType, HandleType]
 
 U8, U16, U32, U64, U128 = (IntType(b) for b in (8, 16, 32, 64, 128))
 I32, I64 = IntType(32, True), IntType(64, True)
 BOOL = BoolType()
 ACTION = ActionType()
 MARK = MarkType()
+HANDLE = HandleType()
 PACKET, BATCH, FLOW = RefType("packet"), RefType("batch"), RefType("flow")
 STREAM, CHUNK, MATCH = RefType("stream"), RefType("chunk"), RefType("match")
 INT_TYPES: dict[str, IntType] = {t.name: t for t in (U8, U16, U32, U64, U128, I32, I64)}
@@ -111,7 +120,7 @@ class StructField:
     attribute of the owning element (resolved per instance); `default` of an array fills every item."""
 
     name: str
-    type: IntType | BoolType | ArrayType | MarkType
+    type: IntType | BoolType | ArrayType | MarkType | HandleType
     default: int = 0
     below: int = 0
     index_of: str = ""
@@ -370,13 +379,26 @@ class ChunkAt(Expr):
 
 @dataclass(frozen=True)
 class ChunkDigest(Expr):
-    """CHUNK.crc32(seed), .crc32c(seed), .sum16(seed): u32. kind: "crc32" "crc32c" "sum16". The crcs take and give the value
-    as zlib.crc32 does (0 begins; crc32c: polynomial 0x1EDC6F41, RFC 3720). sum16: the sum of big-endian 16-bit words as RFC 1071 adds them,
-    folded to 16 bits in bits 0..15, not inverted; bit 16 says that the number of bytes so far is odd."""
+    """CHUNK.crc32(seed), .crc32c(seed), .sum16(seed): u32. kind: "crc32" "crc32c" "sum16". The crcs take and give
+    the value as zlib.crc32 does (0 begins; crc32c: polynomial 0x1EDC6F41, RFC 3720). sum16: the sum of big-endian
+    16-bit words as RFC 1071 adds them, folded to 16 bits in bits 0..15, not inverted; bit 16 says that the number of
+    bytes so far is odd."""
 
     kind: str
     chunk: str
     seed: Expr
+
+
+@dataclass(frozen=True)
+class HsCall(Expr):
+    """self.DB.scan(BASE.FIELD, CHUNK), .finish(BASE.FIELD), .first(): u32. An effect. `base` None, "" where there is
+    no such argument. One field of a struct is of one database only."""
+
+    method: str
+    db: str
+    base: Base | None
+    field: str
+    chunk: str
 
 
 @dataclass(frozen=True)
@@ -389,8 +411,8 @@ class MatchAttr(Expr):
 
 @dataclass(frozen=True)
 class StreamEdit(Expr):
-    """stream.insert(a, data), remove(a, b), replace(a .. b, data): the range a .. b (insert: b is a) gives way to `data`. Its value
-    is the mark behind (b). May fault; an effect."""
+    """stream.insert(a, data), remove(a, b), replace(a .. b, data): the range a .. b (insert: b is a) gives way to
+    `data`. Its value is the mark behind (b). May fault; an effect."""
 
     a: Expr
     b: Expr
@@ -467,8 +489,8 @@ class ForChunks(Stmt):
 
 @dataclass(frozen=True)
 class ForMatches(Stmt):
-    """`for NAME in stream.matches(words)`. `slot`: which of the handler's matchers, from 0; `holds`: bytes of a possible
-    match are held (the body edits, masks, closes, resets or drops)."""
+    """`for NAME in stream.matches(words)`. `slot`: which of the handler's matchers, from 0; `holds`: bytes of a
+    possible match are held (the body edits, masks, closes, resets or drops)."""
 
     name: str
     words: tuple[bytes, ...]
@@ -650,7 +672,8 @@ class VlanPop(Stmt):
 
 @dataclass(frozen=True)
 class Arg:
-    """An argument as the handler wrote it. `role`: scratch, conn, peer, packet, batch, flow, stream; or "value" (@inline)."""
+    """An argument as the handler wrote it. `role`: scratch, conn, peer, packet, batch, flow, stream; or "value"
+    (@inline)."""
 
     name: str
     role: str

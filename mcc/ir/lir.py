@@ -13,9 +13,9 @@ It is the typed HIR (mcc.ir.func) with promises and seven more nodes:
 
 Promises (`verify` holds them):
   1. An operand is *pure*: it cannot fault, changes nothing, and may be evaluated never or twice. No index is `checked`.
-  2. MapGet, PortsTake, Park, StreamNeed and calls of impure helpers stand only alone on the right of Let, Define,
-     Store, Return or Eval (`ROOTS`), so C's order of evaluation does not matter. StreamNeed may also be the condition
-     of an If, or be negated there. StreamEdit stands only in Eval; its value is read from its operand b.
+  2. MapGet, PortsTake, Park, StreamNeed, HsCall and calls of impure helpers stand only alone on the right of Let,
+     Define, Store, Return or Eval (`ROOTS`), so C's order of evaluation does not matter. StreamNeed may also be the
+     condition of an If, or be negated there. StreamEdit stands only in Eval; its value is read from its operand b.
   3. Every local is declared by exactly one Define or Declare (or is a loop's variable) before it is used.
   4. The bounds of a ForRange are pure, its variable is not assigned in its body, step > 0, and stop + step - 1 fits.
   5. A Switch holds no Break that belongs to a loop around it.
@@ -168,12 +168,12 @@ def breaks_out(body: tuple[h.Stmt, ...]) -> bool:
 
 # ---------------------------------------------------------------- effects
 
-ROOTS = (h.MapGet, h.PortsTake, h.Park, h.StreamNeed, h.StreamEdit)
+ROOTS = (h.MapGet, h.PortsTake, h.Park, h.StreamNeed, h.StreamEdit, h.HsCall)
 STREAM_WRITES = (h.StreamNeed, h.StreamEdit, h.StreamHold, h.StreamRewind, h.StreamSkip, h.StreamSet, h.StreamMask)
 WRITES = (h.CounterAdd, h.MapPut, h.MapDelete, h.PortsGive, h.ReplyKey, h.SetTimeout, h.Alert, h.EmitArp, h.EmitCopy,
           h.VlanPush, h.VlanPop, h.Store, *STREAM_WRITES)
 BOX = (h.CounterAdd, h.MapPut, h.MapDelete, h.PortsGive, h.ReplyKey, h.SetTimeout, h.Alert, h.EmitArp, h.EmitCopy,
-       h.StateRead, h.MapGet, h.PortsTake, h.Park)
+       h.StateRead, h.MapGet, h.PortsTake, h.Park, h.HsCall)
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def effects(code: Code) -> dict[str, Effects]:
             own = [of(n.name) for n in nodes if isinstance(n, h.InlineCall)]
             out[name] = Effects(any(isinstance(n, BOX) for n in nodes) or any(e.box for e in own),
                                 any(_may_fault(n) for n in nodes) or any(e.fault for e in own),
-                                any(isinstance(n, (*WRITES, h.PortsTake, h.Park)) for n in nodes)
+                                any(isinstance(n, (*WRITES, h.PortsTake, h.Park, h.HsCall)) for n in nodes)
                                 or any(e.writes for e in own))
         return out[name]
 

@@ -13,6 +13,7 @@ from mcc.ir import lir
 from mcc.ir.element import (
     Code,
     CounterDecl,
+    HsDecl,
     LiveDecl,
     MapDecl,
     PerCoreDecl,
@@ -89,6 +90,8 @@ def _state(d: StateDecl) -> str:
             return f"(counter {d.name})"
         case PortsDecl():
             return f"(ports {d.name} {d.lo} {d.hi})"
+        case HsDecl():
+            return f"(hyperscan {d.name} {d.flags} {' '.join(map(repr, d.patterns[:_SHOWN_ITEMS]))})"
         case _:
             assert_never(d)
 
@@ -290,6 +293,9 @@ def _stream_expr(x: f.Expr) -> str:
             return f"(chunk {chunk} {_index(index, checked)})"
         case f.ChunkDigest(kind=kind, chunk=chunk, seed=seed):
             return f"({kind} {chunk} {e(seed)})"
+        case f.HsCall(method=method, db=db, base=base, field=name, chunk=chunk):
+            place = f" ({base.value} {name})" if base else ""
+            return f"(hs-{method} {db}{place}{' ' + chunk if chunk else ''})"
         case f.MatchAttr(match=m, name=name):
             return f"(match {m} {name})"
         case f.StreamEdit(a=a, b=b, data=data):

@@ -113,8 +113,8 @@ def tcp(x: Any, **options: Any) -> Path:
     """TCP streams for `x`, one element or a list of elements in a row.
 
     hold_timeout: seconds after which held bytes are let go (0: never). reorder_timeout: seconds that segments wait for
-    one that is missing. buffer: bytes kept a connection. preack: acknowledge held bytes early. midstream, at_cap, urgent, protected:
-    policies (docs/contexts.md). Raises CompileError for options that cannot be right.
+    one that is missing. buffer: bytes kept a connection. preack: acknowledge held bytes early. midstream, at_cap,
+    urgent, protected: policies (docs/contexts.md). Raises CompileError for options that cannot be right.
     """
     return _around("tcp", x, options, caller_span())
 

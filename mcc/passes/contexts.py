@@ -1,4 +1,4 @@
-"""Contexts: every stream element stands in one, and each can do what its elements ask of it (LANGUAGE 2.6, checks 1 and 3).
+"""Contexts: every stream element stands in one, and each can do what its elements ask of it.
 
     Code with process_data  =>  Code with its StreamShape;  ends of contexts get a Code of their own
 """
@@ -51,8 +51,8 @@ def check_contexts(graph: Graph, codes: Mapping[int, Code], report: Report) -> N
     """Errors: stream elements outside a context, packet elements inside one, resizing TCP without both directions."""
     inside: dict[int, list[GraphNode]] = {}
     for c in graph.contexts:
-        for n in enclosed(graph, c.id):
-            inside.setdefault(n, []).append(c)
+        for inner in enclosed(graph, c.id):
+            inside.setdefault(inner, []).append(c)
     for n in graph.elements:
         code, around = codes[n.id], inside.get(n.id, [])
         streams = code.stream is not None

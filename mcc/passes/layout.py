@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mcc.ir.element import Code
-from mcc.ir.func import ArrayType, BoolType, IntType, MarkType, StructType
+from mcc.ir.func import ArrayType, BoolType, HandleType, IntType, MarkType, StructType
 from mcc.ir.plan import Layout, Leaf, Slot
 
 GROUP_SIZE = 4
@@ -18,14 +18,14 @@ TCP_SIZE = 288
 """sizeof(struct mcc_tcp), asserted in the printed C."""
 
 
-def size_align(t: IntType | BoolType | ArrayType | MarkType) -> tuple[int, int]:
+def size_align(t: IntType | BoolType | ArrayType | MarkType | HandleType) -> tuple[int, int]:
     """Bytes and alignment of a field."""
     if isinstance(t, ArrayType):
         size, align = size_align(t.elem)
         return size * t.length, align
     if isinstance(t, BoolType):
         return 1, 1
-    if isinstance(t, MarkType):
+    if isinstance(t, (MarkType, HandleType)):
         return 8, 8
     return t.bits // 8, min(8, t.bits // 8)
 

@@ -332,6 +332,8 @@ def _word(e: h.Expr) -> str:
             return f"{name}_item"
         case h.PortsTake():
             return "port"
+        case h.HsCall(method=method):
+            return "pattern" if method == "first" else "found"
         case h.Field(name=name) | h.Header(name=name) | h.Attr(name=name) | h.StateRead(name=name):
             return f"{name}_was"
         case h.TableLoad(table=name):

@@ -51,8 +51,8 @@ class Asks:
 
 
 def asks(inst: Element, names_of: Callable[[Any], dict[str, Any]], known: Shape | None = None) -> Asks:
-    """What an instance with process_data asks for. `known`: what is known of it beside its calls, such as that a table's
-    index may be outside (a fault takes the call's bytes out, where that can be)."""
+    """What an instance with process_data asks for. `known`: what is known of it beside its calls, such as that an
+    index of a table may be outside (a fault takes the call's bytes out, where that can be)."""
     handler = inst.__mcc_elem__.handler("process_data")
     assert handler is not None
     reader = _Reader(inst, names_of)

@@ -24,6 +24,7 @@ from mcc.reference.needs import needs
 from mcc.reference.packet import PacketState
 from mcc.reference.runner import Effects, Runner
 from mcc.reference.stages import Stage, Start, make_stage
+from mcc.reference.tcp import refuse_editors
 from mcc.reference.values import AGAIN, CLOSE, DROP, FAULT, PARKED, PASS, RESET
 from mcc.reference.walk import End, Plan, Step, Walker
 
@@ -34,8 +35,8 @@ CATCH_UP = 1024
 
 @dataclass
 class Turn:
-    """The packet that is being handled: its flow and direction; where it entered the stage; `ending`: what a TCP context says
-    of the connection, "rst", "fin", "closed" or ""."""
+    """The packet that is being handled: its flow and direction; where it entered the stage; `ending`: what a TCP
+    context says of the connection, "rst", "fin", "closed" or ""."""
 
     packet: PacketState
     entry_bytes: int
@@ -56,7 +57,8 @@ class Counts:
 @dataclass
 class PythonBox:
     """The box API over the reference. Times are seconds. `checksums`: "keep", "verify" or "fix"; `link`: how frames
-    start (mcc.protocols.dissect). Raises KeyError for a port or an element that the chain does not have."""
+    start (mcc.protocols.dissect). Raises KeyError for a port or an element that the chain does not have, ValueError
+    for a TCP context whose elements do more than read."""
 
     graph: Graph
     start: float = 0.0
@@ -79,6 +81,7 @@ class PythonBox:
                   for r in [self.runners[n.id]] for inp in range(r.elem.ports[0])}
         self.asks: dict[int, Asks] = {n: asks(r.inst, r._names, self.shapes.get(n)) for n, r in self.runners.items()
                                       if r.has("process_data")}
+        refuse_editors(self.graph, self.asks)
         self.contexts = Contexts(self)
         self.walker = Walker(self.graph, self.runners, wanted)
         self.flows = Flows(self.runners, lambda n: self.walker.session(n).bidirectional, self._drain, self._log,

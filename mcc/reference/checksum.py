@@ -51,7 +51,8 @@ def _ip_sum(p: PacketState) -> int:
     return words(bytes(p.data[l3:p.found.l4]))
 
 
-def _pseudo(p: PacketState, length: int, name: str) -> int:
+def pseudo(p: PacketState, length: int, name: str) -> int:
+    """The sum of the pseudo header."""
     l3 = p.found.l3
     if name == "icmp":
         return 0
@@ -83,7 +84,7 @@ def verify(p: PacketState) -> bool:
         return True
     if name == "udp" and p.data[l4 + 6:l4 + 8] == b"\0\0":
         return True
-    return fold(words(bytes(p.data[l4:l4 + length])) + _pseudo(p, length, name)) == 0xFFFF
+    return fold(words(bytes(p.data[l4:l4 + length])) + pseudo(p, length, name)) == 0xFFFF
 
 
 def fill_ip(p: PacketState) -> None:
@@ -105,5 +106,5 @@ def fill(p: PacketState) -> None:
     if name == "udp" and p.has("ip") and p.data[at:at + 2] == b"\0\0":
         return
     p.data[at:at + 2] = b"\0\0"
-    value = ~fold(words(bytes(p.data[l4:l4 + length])) + _pseudo(p, length, name)) & 0xFFFF
+    value = ~fold(words(bytes(p.data[l4:l4 + length])) + pseudo(p, length, name)) & 0xFFFF
     p.data[at:at + 2] = (value or (0xFFFF if name == "udp" else 0)).to_bytes(2, "big")

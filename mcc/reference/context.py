@@ -18,12 +18,12 @@ from mcc.reference.flows import Flow, FlowView, ticks
 from mcc.reference.packet import PacketState
 from mcc.reference.pieces import Piece, Window, piece_of
 from mcc.reference.stream import StreamView
+from mcc.reference.tcp import Connection
 from mcc.reference.values import CLOSE, DROP, FAULT, PASS, RESET, Fault
 from mcc.reference.walk import Plan, Step
 
 if TYPE_CHECKING:
     from mcc.reference.box import PythonBox
-    from mcc.reference.tcp import Connection
 
 COUNTS = ("reordered", "late_dropped", "retransmitted", "overlaps", "conflicts", "out_of_window", "bad_acks", "gaps",
           "keepalives", "midstream", "reused", "bad_checksums", "secured", "swallowed", "split", "early_acks", "resent",
@@ -99,9 +99,10 @@ class Contexts:
 
     def held(self) -> int:
         """Packets that contexts keep and that have not left."""
-        return sum(c.tcp.waiting_packets() if c.tcp is not None else 0 for x in self.of_flow.values() for c in x.values()) + \
-            sum(not p.sent for x in self.of_flow.values() for c in x.values() for s in c.sides for i in s.inner
-                for p in i.window.pieces)
+        contexts = [c for x in self.of_flow.values() for c in x.values()]
+        windows = [x.window for c in contexts for s in c.sides for x in s.inner]
+        waiting = sum(c.tcp.waiting_packets() for c in contexts if c.tcp is not None)
+        return waiting + sum(not p.sent for w in windows for p in w.pieces)
 
     # ---------------------------------------------------------- making
 
@@ -112,8 +113,6 @@ class Contexts:
             assert n.options is not None
             c = Context(node, n.protocol, n.options, flow, [self._side(way.plan, node) for way in flow.ways])
             if n.protocol == "tcp" and any(s.inner for s in c.sides):
-                from mcc.reference.tcp import Connection
-
                 c.tcp = Connection(self, c)
             out[node] = c
         return out

@@ -108,7 +108,8 @@ class FlowView:
 @dataclass
 class Flows:
     """The table. `drain(node)`: lets go what an element's handler emitted, outside any packet; `ended`: called with
-    each flow (and its reason) as it ends; `dissolved`: with each group (and its element) as it ends; `finish`: before a flow's state goes."""
+    each flow (and its reason) as it ends; `dissolved`: with each group (and its element) as it ends; `finish`: before
+    a flow's state goes."""
 
     runners: dict[int, Runner]
     bidirectional: Callable[[int], bool]

@@ -146,7 +146,7 @@ class Window:
             self.pieces.append(piece)
         self.cursor = max(self.cursor, self.low) if self.pieces else self.end
 
-    def bytes(self, a: int, b: int) -> bytes:
+    def input(self, a: int, b: int) -> bytes:
         """The input from a to b, none of it edited away."""
         out = bytearray()
         for p in self.pieces:

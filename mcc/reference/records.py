@@ -84,5 +84,6 @@ def stats(box: PythonBox) -> dict[str, Any]:
     return {"chain": box.graph.name, "ports": ports, "classes": [], "elements": elements,
             "sessions": {"created": box.flows.created, "active": len(box.flows.active), "peak": box.flows.peak,
                          "ended": dict(box.ended), "memory_bytes": 0},
-            "contexts": {p: dict(box.contexts.counts) for p in sorted({n.protocol for n in box.graph.contexts})}, "drops": dict(sorted(box.drops.items())), "made": box.made,
+            "contexts": {p: dict(box.contexts.counts) for p in sorted({n.protocol for n in box.graph.contexts})},
+            "drops": dict(sorted(box.drops.items())), "made": box.made,
             "sent": sum(t.packets for t in box._tx), "held": held}

@@ -13,7 +13,9 @@ from typing import Any
 
 from mcc.lang.element import Element
 from mcc.lang.ints import FixedInt, u16, u64
+from mcc.lang.native import HsDatabase
 from mcc.lang.state import Counter, HashMap, Live, PerCore, Ports, Table
+from mcc.reference.natives import HsState
 from mcc.reference.packet import PacketState, PacketView
 from mcc.reference.values import PARKED, Fault, coerce
 
@@ -220,6 +222,8 @@ def _copies(inst: Element, world: World) -> dict[str, Any]:
                 out[name] = CellState(kinds[0] if kinds else u64, int(v.value), False)
             case Ports():
                 out[name] = PortsState(v)
+            case HsDatabase():
+                out[name] = HsState(v)
     return out
 
 

@@ -103,13 +103,13 @@ class StreamView:
         w = self._window
         while w.cursor < w.end:
             w.cursor += 1
-            yield u8(w.bytes(w.cursor - 1, w.cursor)[0])
+            yield u8(w.input(w.cursor - 1, w.cursor)[0])
 
     def chunks(self) -> Iterator[ChunkView]:
         w = self._window
         while w.cursor < w.end:
             begin, w.cursor = w.cursor, w.chunk_end()
-            yield ChunkView(w.bytes(begin, w.cursor))
+            yield ChunkView(w.input(begin, w.cursor))
 
     def matches(self, given: Any, slot: int = 0) -> Iterator[MatchView]:
         w = self._window
@@ -117,7 +117,7 @@ class StreamView:
         if search is None:
             search = self._searches[slot] = Matcher(_automaton(check_words(given)))
         while True:
-            found = search.next(w.bytes(w.cursor, w.end), w.cursor, w.cursor, self.is_last)
+            found = search.next(w.input(w.cursor, w.end), w.cursor, w.cursor, self.is_last)
             w.seek(search.cursor)
             if found is None:
                 break
@@ -138,7 +138,7 @@ class StreamView:
         if not 0 <= int(i) < self._left():
             raise Fault(f"unread byte {int(i)} of {self._left()}")
         x = self._window.cursor + int(i)
-        return u8(self._window.bytes(x, x + 1)[0])
+        return u8(self._window.input(x, x + 1)[0])
 
     def skip(self, n: Any) -> None:
         self._window.cursor += min(int(n), self._left())

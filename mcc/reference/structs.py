@@ -6,8 +6,10 @@ import typing
 from typing import Any
 
 from mcc.lang.ints import FixedInt, fits, u64
+from mcc.lang.native import HsStream
 from mcc.lang.stream import Mark
 from mcc.lang.types import MISSING, Array, Below, IndexOf, Len, StructMember, struct_fields
+from mcc.reference.natives import HsPlace
 from mcc.reference.values import Fault, coerce
 
 
@@ -60,7 +62,7 @@ class StructState:
 
     def values(self) -> dict[str, Any]:
         """Field values as plain ints, bools and lists of ints."""
-        return {m.name: _plain(self.__dict__[m.name]) for m in self._members.values()}
+        return {m.name: _plain(self.__dict__[m.name]) for m in self._members.values() if m.base is not HsStream}
 
     def load(self, values: dict[str, Any]) -> None:
         """Set fields from plain values, checked as stores are."""
@@ -81,6 +83,8 @@ def _plain(value: Any) -> Any:
 
 def _start(m: StructMember) -> Any:
     value = 0 if m.default is MISSING else m.default
+    if m.base is HsStream:
+        return HsPlace()
     if m.base is Mark:
         return Mark(int(value))
     if typing.get_origin(m.base) is Array or m.base is Array:

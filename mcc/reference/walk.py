@@ -98,7 +98,8 @@ class Walker:
     def contexts(self, plan: Plan) -> list[int]:
         """Contexts of a walk ("in" ends), in walk order, each once."""
         nodes = self.graph.nodes
-        return list(dict.fromkeys(self.graph.context_of(s.node) for s in steps(plan) if nodes[s.node].kind == "context"))
+        found = [self.graph.context_of(s.node) for s in steps(plan) if nodes[s.node].kind == "context"]
+        return list(dict.fromkeys(found))
 
     def session(self, node: int) -> Session:
         found = self.session_at(node)

@@ -13,9 +13,9 @@ from mcc.ir.plan import KeyKind, Leaf, Slot, Step, hops, steps
 from mcc.ir.walkers import expressions, statements
 from mcc.lang.tested import MIRROR
 from mcc.passes.batches import batched_walks, ring_size
-from mcc.passes.layout import struct_size
 from mcc.passes.caps import caps
 from mcc.passes.contexts import enclosed
+from mcc.passes.layout import struct_size
 from mcc.passes.rules import Entry, Row, end_text, entries, walk_text
 from mcc.passes.words import column, in_order
 from mcc.protocols.headers import BY_KEY
@@ -73,7 +73,8 @@ def _keeps(protocol: str, needs: set[str]) -> list[str]:
     out = []
     if protocol == "tcp":
         out.append("segments until they are acknowledged: a retransmission carries the bytes of the first copy")
-        out.append("segments that are ahead wait, the sender is told by duplicate ACKs" if needs & {"write", "resize", "stall"}
+        waits = needs & {"write", "resize", "stall"}
+        out.append("segments that are ahead wait, the sender is told by duplicate ACKs" if waits
                    else "copies of segments that are ahead, to be read in order; they themselves go on at once")
     if "resize" in needs and protocol == "tcp":
         out.append("edits until they are acknowledged: numbers, windows, SACK blocks are mapped")

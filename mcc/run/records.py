@@ -6,7 +6,7 @@ import ipaddress
 import struct
 from typing import Any
 
-from mcc.ir.func import ArrayType, BoolType, IntType, MarkType, StructType
+from mcc.ir.func import ArrayType, BoolType, HandleType, IntType, MarkType, StructType
 from mcc.ir.plan import KeyKind, Leaf
 from mcc.passes.layout import field_offsets, size_align
 from mcc.passes.rules import leaf_text
@@ -152,9 +152,10 @@ class Records:
 
 
 def struct_values(t: StructType, raw: bytes, base: int) -> dict[str, Any]:
-    """The fields of a session struct in memory."""
+    """The fields of a session struct in memory; a handle of a library says nothing to anyone else."""
     at = field_offsets(t)
-    return {f.name: _value(f.type, raw, base + at[f.name]) for f in t.fields}
+    return {f.name: _value(f.type, raw, base + at[f.name]) for f in t.fields
+            if not isinstance(f.type, HandleType)}
 
 
 def _value(t: IntType | BoolType | ArrayType | MarkType, raw: bytes, at: int) -> Any:

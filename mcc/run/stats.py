@@ -1,4 +1,4 @@
-"""Statistics of a box in the shape of CONTRACT.md, put together from the counters of the module.
+"""Statistics of a box in the shape that docs/cli.md lists, put together from the counters of the module.
 
 Elements are not counted while packets pass: each leaf and direction counts its packets, each site those that left the
 trunk there, and an element has seen what its walk had minus what left before it.
@@ -44,7 +44,7 @@ def _contexts(box: Any) -> dict[str, dict[str, int]]:
     if counts == box.ffi.NULL:
         return {}
     values = {name: int(getattr(counts, name)) for name, _ in box.ffi.typeof("struct mcc_tcp_counts").fields}
-    return {p: values for p in sorted({n.protocol for n in box.compiled.graph.contexts})}
+    return dict.fromkeys(sorted({n.protocol for n in box.compiled.graph.contexts}), values)
 
 
 def _port(p: Any) -> dict[str, int]:

@@ -10,6 +10,7 @@ from mcc.std.firewall import Firewall
 from mcc.std.ips import IPS
 from mcc.std.limits import RateLimiter, Sampler
 from mcc.std.nat import NAT, NATIcmp
+from mcc.std.regex import RegexMatcher
 from mcc.std.rules import Content, Rule
 from mcc.std.select import Filter
 from mcc.std.stats import PacketStats, PortStats, VlanStats
@@ -19,6 +20,6 @@ from mcc.std.words import WordMatcher
 
 __all__ = [
     "ARPQuerier", "ARPResponder", "Capture", "Content", "Filter", "Firewall", "IPS", "LoadBalancer", "Mirror", "NAT",
-    "NATIcmp", "PacketStats", "PortStats", "RateLimiter", "ReverseProxy", "Rule", "Sampler", "StreamCRC",
-    "StreamChecksum", "StreamStats", "VlanStats", "VlanStrip", "VlanTag", "WordMatcher",
+    "NATIcmp", "PacketStats", "PortStats", "RateLimiter", "RegexMatcher", "ReverseProxy", "Rule", "Sampler",
+    "StreamCRC", "StreamChecksum", "StreamStats", "VlanStats", "VlanStrip", "VlanTag", "WordMatcher",
 ]

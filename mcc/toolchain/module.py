@@ -156,16 +156,34 @@ def _compile(folder: Path, module: str, name: str, c_source: str, declared: str,
             ffi.emit_c_code(str(w / f"{module}.c"))
         include = sysconfig.get_paths()["include"]
         command = [*cc, *args, "-shared", "-o", f"{module}.tmp", f"{module}.c", "-I", str(w), "-I", str(RUNTIME_C),
-                   "-I", include]
+                   "-I", include, *_libraries(c_source)]
         done = subprocess.run(command, cwd=w, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             keep = folder / f"{name}.failed.c"
             keep.write_text(c_source)
-            raise BuildError(shlex.join(command), f"{done.stderr}\n(the C is kept in {keep})")
+            raise BuildError(shlex.join(command), f"{_missing(done.stderr)}{done.stderr}\n(the C is kept in {keep})")
         os.replace(gen, folder / gen.name)
         for k in blobs:
             os.replace(w / f"{k}.bin", folder / f"{k}.bin")
         os.replace(w / f"{module}.tmp", shared)
+
+
+LIBRARIES = {"mcc_hs.h": ("-lhs", "libhyperscan-dev", ("hs/hs.h", "-lhs"))}
+"""What a header of the runtime needs: linker flag, Debian package, what the compiler says is missing without it."""
+
+
+def _libraries(c_source: str) -> list[str]:
+    """Linker flags for the headers that the module includes."""
+    return [flag for header, (flag, _, _) in LIBRARIES.items() if f'#include "{header}"' in c_source]
+
+
+def _missing(words: str) -> str:
+    """The command that installs what the compiler missed, as a line; "" where it is something else."""
+    for _, package, signs in LIBRARIES.values():
+        if any(re.search(rf"{re.escape(s)}\W.*(No such file|not found)|(cannot find|unable to find library) {s}", words)
+               for s in signs):
+            return f"a library is missing: apt-get install {package}\n"
+    return ""
 
 
 def _load(module: str, shared: Path) -> ModuleType:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from pathlib import Path
 
+import pytest
 from scapy.layers.inet import IP, TCP
 from scapy.utils import rdpcap
 
@@ -70,3 +72,14 @@ def test_full_chain(tmp_path: Path) -> None:
     kept = [s[way]["scratch"] for s in got.sessions for way in ("to_server", "to_client") if way in s]
     assert sum(k["StreamStats"]["bytes"] for k in kept if "StreamStats" in k) == useful
     assert got.packets("PacketStats") == 222
+
+
+@pytest.mark.skipif(not Path("/usr/include/hs/hs.h").exists(), reason="needs Hyperscan: apt-get install libhyperscan-dev")
+def test_regex(tmp_path: Path) -> None:
+    got = run("regex", "http.pcap", tmp_path)
+    texts = list(streams(CAPTURES / "http.pcap").values())
+    moved = sum(len(re.findall(rb"HTTP/1\.[01] 30[1-4]", t)) for t in texts)
+    bowls = sum(len(re.findall(rb"GET /\w+/bowls", t)) for t in texts)
+    assert not any(re.search(rb"(?i)union\s+select|<script[^>]{0,80}>", t) for t in texts)
+    assert got.counters("RegexMatcher") == {"found": moved + bowls, "db.open": 0, "db.refused": 0} and moved and bowls
+    assert streams(tmp_path / "out.pcap") == streams(CAPTURES / "http.pcap")

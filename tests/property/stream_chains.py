@@ -16,9 +16,10 @@ from mcc import (
     Counter,
     Element,
     Flow,
-    IPPair,
     Mark,
+    Net,
     Port,
+    Session,
     Stream,
     Table,
     alert,
@@ -229,7 +230,7 @@ class Ends(Element):
     how: str
 
     def process_data(self, s: Frame, stream: Stream) -> Action:
-        for m in stream.matches(b"cab"):
+        for _ in stream.matches(b"cab"):
             s.seen += 1
             if self.how == "close":
                 return CLOSE
@@ -254,7 +255,7 @@ class Holds(Element):
         return PASS
 
 
-@element(session=IPPair)
+@element(session=Session(Net.src, Net.dst, bidirectional=True))
 class Payload(Element):
     """Behind all IP headers."""
 
@@ -262,7 +263,7 @@ class Payload(Element):
         self.bytes = Counter()
 
     def process_data(self, stream: Stream) -> Action:
-        for b in stream:
+        for _ in stream:
             self.bytes += 1
         if stream.is_last:
             self.bytes += 1000
