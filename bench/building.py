@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mcc
+from mcc.api import Module
 from mcc.paths import RUNTIME_C
 from mcc.toolchain.module import compiler, flags
 
@@ -60,7 +61,7 @@ class Builder:
     def _build_harness(self) -> None:
         self._compile(self.harness, "harness.c")
 
-    def _build_chain(self, name: str, build: mcc.api.Build, *defines: str) -> None:
+    def _build_chain(self, name: str, build: Module, *defines: str) -> None:
         source = self.work / f"{name}.gen.c"
         source.write_text(build.c_source)
         for blob, data in build.compiled.module.blobs.items():

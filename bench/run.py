@@ -11,6 +11,7 @@ import json
 import re
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -200,9 +201,10 @@ def run(
     streams: Annotated[bool, typer.Option("--streams", help="Only what streams cost (bench/streams.py).")] = False,
 ) -> None:
     """Chains through mcc against the same chains written by hand in C, or with streams against without."""
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=140)
     if streams:
-        from bench.streams import measure_streams
+        from bench.streams import measure_streams  # which needs this module
+
         with tempfile.TemporaryDirectory(prefix="mcc-bench") as work:
             done = measure_streams(Path(work), seconds, callgrind, console)
         console.print(f"{done['cpu']}; differences hold from machine to machine, nanoseconds do not", highlight=False)

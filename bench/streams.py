@@ -1,7 +1,7 @@
 """What a TCP context costs, by itself and with each kind of element in it: `python -m bench --streams`.
 
-All contenders are chains through mcc, over the same http8k packets with 1,448 bytes of text in each data segment, in turn
-in one process. A figure is the median of the rounds; a difference is the median of each round's difference from a
+All contenders are chains through mcc, over the same http8k packets with 1,448 bytes of text in each data segment, in
+turn in one process. A figure is the median of the rounds; a difference is the median of each round's difference from a
 session without context, so that a neighbour's load falls on both sides alike. In all of them packets are the box's own
 buffers, and giving those back is timed.
 """
@@ -51,8 +51,8 @@ TEXTS = {
     "ips10": "IPS, 10 literals",
     "ips100": "IPS, 100 literals",
 }
-TARGETS = {"ends": "+6 ns", "stats": "+6 ns", "replaced12": "+10 ns (to no hit)", "removed": "15 Gb/s", "ips1": "120 Gb/s",
-           "ips10": "60 Gb/s"}
+TARGETS = {"ends": "+6 ns", "stats": "+6 ns", "replaced12": "+10 ns (to no hit)", "removed": "15 Gb/s",
+           "ips1": "120 Gb/s", "ips10": "60 Gb/s"}
 """Of the whole context, of the edits alone, and of the payload that all the elements cost, as a speed."""
 PAYLOAD = {"http8k": (120 + 6 * 1448) / 16, "forever": (120 + 6 * 1448) / 10}
 """Bytes a packet."""
@@ -60,7 +60,7 @@ PACKETS = 200_000
 
 
 def rows_of(life: str, flows: int, rounds: Sequence[Sequence[float]]) -> list[dict[str, Any]]:
-    """A row for each contender. gbps: payload by the time that a packet takes in all; gbps_added: by what the context adds."""
+    """A row for each contender. gbps: payload by the whole time of a packet; gbps_added: by what the context adds."""
     base, out = rounds[list(CONTENDERS).index(BASE)], []
     no_hit = rounds[list(CONTENDERS).index("replaced0")]
     for name, ns in zip(CONTENDERS, rounds, strict=True):
@@ -116,8 +116,8 @@ def print_counts(console: Console, counts: dict[str, float]) -> None:
 
 def measure_streams(work: Path, seconds: float, callgrind: bool, console: Console) -> dict[str, Any]:
     """Builds, measures and prints; rounds as the time allows."""
-    budget = Budget(seconds)
     bench = StreamBench(work, CONTENDERS, debug=callgrind)
+    budget = Budget(seconds)
     flows = (1000, 64000)
     begun = time.monotonic()
     result: dict[str, Any] = {"cpu": cpu_model(), "streams": once(bench, flows, 1)}

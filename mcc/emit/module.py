@@ -144,7 +144,8 @@ class _Printer:
             "ports": self.graph.ports, "leaves": self.plans.leaves, "reasons": self.reasons[len(CORE_REASONS):],
             "nodes": nodes, "structs": [*(print_struct(t, c) for t, c in self.structs.items()), first] if first else
             [print_struct(t, c) for t, c in self.structs.items()],
-            "hidden": hidden, "streams": bool(hidden), "contexts": bool(self.graph.contexts), "fragments": context_tables.fragments(self.graph.contexts),
+            "hidden": hidden, "streams": bool(hidden), "contexts": bool(self.graph.contexts),
+            "fragments": context_tables.fragments(self.graph.contexts),
             "digests": any(uses_digests(c) for c in self.codes.values()),
             "hyperscan": any(uses_hyperscan(c) for c in self.codes.values()),
             "kinds": kinds, "walks": walk_texts, "sites_bound": max(1, len(self.scene.sites)),

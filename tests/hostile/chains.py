@@ -8,11 +8,13 @@ from typing import Any
 
 from mcc import (
     ANY,
+    CLOSE,
     DROP,
     HTTP,
     ICMP,
     IP,
     PASS,
+    RESET,
     TCP,
     TCP4,
     UDP4,
@@ -26,6 +28,7 @@ from mcc import (
     Packet,
     Port,
     Ports,
+    Stream,
     Tcp,
     chain,
     cls,
@@ -34,9 +37,11 @@ from mcc import (
     ip4,
     mac,
     struct,
+    tcp,
     u16,
     u32,
     u64,
+    udp,
 )
 from mcc.std import (
     NAT,
@@ -159,4 +164,58 @@ def watching() -> Iterator[Any]:
     yield duplex(Port("lan"), Watch(), Port("wan"))
 
 
-CHAINS: dict[str, Any] = {c.name: c for c in (nat_firewall, resolving, tagging, copying, proxying, watching)}
+@element(session=TCP4 | UDP4)
+class Swap(Element):
+    """Short words that are everywhere: they are cut, grow, go, and are held."""
+
+    words: list[bytes]
+    text: bytes
+
+    def process_data(self, stream: Stream) -> Action:
+        for m in stream.matches(self.words):
+            stream.replace(m, self.text)
+        return PASS
+
+
+@element(session=TCP4 | UDP4)
+class Close(Element):
+    word: bytes
+
+    def process_data(self, stream: Stream) -> Action:
+        for _m in stream.matches(self.word):
+            return CLOSE
+        return PASS
+
+
+@element(session=TCP4 | UDP4)
+class Records(Element):
+    """A length byte, then as many bytes: need, at, skip."""
+
+    def process_data(self, stream: Stream) -> Action:
+        if not stream.need(1):
+            return PASS
+        stream.skip(1)
+        if not stream.need(3):
+            return PASS
+        if stream.at(2) == 7:
+            return RESET
+        stream.skip(3)
+        return PASS
+
+
+@chain
+def streaming() -> Iterator[Any]:
+    """Streams that are edited, held, closed and reset, in two contexts."""
+    lan, wan = Port("lan"), Port("wan")
+    yield duplex(lan, tcp([Swap([b"\0\0", b"a", b"HTTP/1"], b"(longer)"), Close(b"\xff\xd8"), Records()], hold_timeout=0.2, buffer=65536),
+                 wan)
+
+
+@chain
+def datagrams() -> Iterator[Any]:
+    """The same over UDP, one way."""
+    yield Port("lan") >> udp([Swap([b"\0", b"e"], b"12345678901234567890"), Records()]) >> Port("wan")
+
+
+CHAINS: dict[str, Any] = {c.name: c for c in (
+    nat_firewall, resolving, tagging, copying, proxying, watching, streaming, datagrams)}
