@@ -87,7 +87,9 @@ static bool deliver_waiting(const struct mcc_turn *t, struct mcc_tcp *tcp)
         bool fin = p->stream & MCC_STREAM_FIN;
         w->waiting = p->next;
         w->waiting_bytes -= p->in_len;
-        if (!(p->stream & MCC_STREAM_SENT))
+        if (p->stream & MCC_STREAM_SENT)
+            t->core->kept--;
+        else
             t->core->held--;
         if ((int64_t)(end + fin - w->next) <= 0) {
             t->shared->tcp.overlaps++;
@@ -146,7 +148,9 @@ static void enqueue(const struct mcc_turn *t, struct mcc_tcp_way *w, struct mcc_
     p->next = *at;
     *at = p;
     w->waiting_bytes += p->in_len;
-    if (!(p->stream & MCC_STREAM_SENT))
+    if (p->stream & MCC_STREAM_SENT)
+        t->core->kept++;
+    else
         t->core->held++;
 }
 
@@ -363,7 +367,7 @@ static void learn_stamp(const struct mcc_packet *p, struct mcc_tcp_way *w)
 {
     const uint8_t *h = mcc_tcp_head(p);
     uint32_t words = h[12] >> 4, at = 0;
-    if (words >= 8 && mcc_load32(h + 20) == 0x0101080a && p->l4 + 32u <= p->ip_end) {
+    if (words >= 8 && p->l4 + 32u <= p->ip_end && mcc_load32(h + 20) == 0x0101080a) {
         at = p->l4 + 22u;
     } else if (words > 5) {
         struct mcc_tcp_options o;

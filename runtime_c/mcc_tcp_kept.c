@@ -11,6 +11,8 @@ static void kept_give(struct mcc_streams *s, struct mcc_kept *k)
         k->packet->stream &= (uint8_t)~MCC_STREAM_HELD;
         s->core->held--;
         s->core->drops[MCC_DROP_TCP_CLOSED]++;
+    } else {
+        s->core->kept--;
     }
     mcc_buffer_put(s->core->buffers, k->packet);
     k->next = s->free_kept;
@@ -56,6 +58,7 @@ bool mcc_tcp_keep(const struct mcc_turn *t, struct mcc_tcp_way *w, struct mcc_pa
         p->refs++;
     }
     s->kept_used++;
+    t->core->kept++;
     *k = (struct mcc_kept){.packet = held,
                            .bytes = held->content,
                            .y = y,

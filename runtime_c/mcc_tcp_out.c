@@ -180,6 +180,7 @@ static void queue_one(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_
     w->newest->gone = 0;
     w->newest->packet->stream |= MCC_STREAM_HELD;
     t->core->held++;
+    t->core->kept--;
     if (!w->queued)
         w->queued = w->newest;
     w->sent += n + fin;
@@ -209,6 +210,7 @@ void mcc_tcp_push(const struct mcc_turn *t, struct mcc_tcp *tcp, bool probe)
             t->core->held--; /* it leaves in the place of the packet that was queued */
         if (whole) {
             k->packet->stream &= (uint8_t)~MCC_STREAM_HELD;
+            t->core->kept++;
             t->core->made--;
         }
         q->at = t->core->now;

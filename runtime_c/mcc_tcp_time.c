@@ -61,7 +61,9 @@ static void drop_waiting(const struct mcc_turn *t, struct mcc_tcp_way *w, uint32
     struct mcc_packet *p;
     while ((p = w->waiting) != NULL) {
         w->waiting = p->next;
-        if (!(p->stream & MCC_STREAM_SENT))
+        if (p->stream & MCC_STREAM_SENT)
+            t->core->kept--;
+        else
             t->core->held--;
         mcc_stream_drop(t->core, p, reason);
     }

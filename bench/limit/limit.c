@@ -383,5 +383,5 @@ static void limit_totals(void *box, struct bench_totals *t)
                                .tx_bytes = {l->tx_bytes[0], l->tx_bytes[1]}};
 }
 
-BENCH_EXPORT const struct bench_contender bench_contender = {limit_open, limit_close, limit_burst, limit_take,
-                                                             limit_totals};
+BENCH_EXPORT const struct bench_contender bench_contender = {
+    .open = limit_open, .close = limit_close, .burst = limit_burst, .take = limit_take, .totals = limit_totals};

@@ -42,7 +42,7 @@ def account(box: Any) -> dict[str, Any]:
     received, sent = (sum(p[k] for p in s["ports"].values()) for k in ("rx_packets", "tx_packets"))
     lost = received + s["made"] - sent - sum(s["drops"].values()) - s["held"]
     return {"packets": received, "sent": sent, "made": s["made"], "held": s["held"], "lost": lost,
-            "leaked": box.lib.mcc_box_buffers(box.box) - s["held"], "drops": s["drops"]}
+            "leaked": box.lib.mcc_box_buffers(box.box) - s["held"] - box.core.kept, "drops": s["drops"]}
 
 
 def checked(box: Any) -> dict[str, Any]:
