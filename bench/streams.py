@@ -120,10 +120,10 @@ def measure_streams(work: Path, seconds: float, callgrind: bool, console: Consol
     budget = Budget(seconds)
     flows = (1000, 64000)
     begun = time.monotonic()
-    result: dict[str, Any] = {"cpu": cpu_model(), "streams": once(bench, flows, 1)}
-    rounds = min(31, int(budget.left() / max(time.monotonic() - begun, 0.01)))
-    if rounds > 1:
-        result["streams"] = once(bench, flows, rounds)
+    once(bench, flows, 1)
+    pilot = time.monotonic() - begun  # half of it the check, which is made once however many rounds follow
+    rounds = max(3, min(31, int(2 * budget.left() / pilot) - 1))
+    result: dict[str, Any] = {"cpu": cpu_model(), "streams": once(bench, flows, rounds)}
     print_rows(console, result["streams"])
     if callgrind:
         result["instructions"] = {c: instructions(bench, bench.chain(c), 1000) for c in CONTENDERS}

@@ -634,8 +634,13 @@ static int data_segment(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mc
     }
     struct mcc_packet *bare =
         s->flags & MCC_TCP_SYN && t->ways[t->id & 1].held ? mcc_tcp_part(t, p, NULL, 0) : NULL;
-    if (!deliver_one(t, tcp, p, fin && !s->missing))
+    if (!deliver_one(t, tcp, p, fin && !s->missing)) {
+        if (bare) {
+            t->core->made--;
+            mcc_buffer_put(t->core->buffers, bare);
+        }
         return MCC_CLOSE;
+    }
     if (bare)
         syn_ahead(t, bare);
     if (s->missing) {
