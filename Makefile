@@ -48,6 +48,7 @@ nightly: $(VENV)/.test
 # One bug at a time into a copy of the compiler: do the tests see it?
 seed-bugs: $(VENV)/.test
 	$(BIN)/python tests/seed_bugs.py
+	$(BIN)/python tests/seed_tcp_bugs.py
 
 clean:
 	rm -rf $(VENV) $(OUT) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

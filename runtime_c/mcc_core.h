@@ -94,9 +94,9 @@ struct mcc_core {
     uint32_t active, peak;
     uint64_t created, sequence;
     uint64_t ended[MCC_ENDS];
-    uint64_t made;   /* packets that handlers emitted */
-    uint64_t held;   /* packets parked now */
-    uint64_t kept;   /* buffers of packets that have left, kept until they are acknowledged or read */
+    uint64_t made; /* packets that handlers emitted */
+    uint64_t held; /* packets parked now */
+    uint64_t kept; /* buffers of packets that have left, kept until they are acknowledged or read */
     uint64_t *drops; /* by reason; owned by the module's box */
     uint32_t out_count;
     struct mcc_packet **out; /* MCC_OUT_MAX places; packets here wait for their port */

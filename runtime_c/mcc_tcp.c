@@ -534,9 +534,8 @@ static void pass(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packe
             y = t->ways[d].forward ? t->ways[d].forward(t->flow, s->x) : s->x;
             if ((int64_t)(s->x - w->next) > 0)
                 y = w->sent + (s->x - w->next);
-            else if ((int64_t)(y - mcc_tcp_left(w)) >= 0)
-                y = mcc_tcp_left(w) -
-                    1; /* what is behind stays behind: a keep-alive wants an answer */
+            else if ((int64_t)(y - mcc_tcp_left(w)) >= 0) /* what is behind stays behind */
+                y = mcc_tcp_left(w) - 1;                  /* a keep-alive wants an answer */
         }
         mcc_tcp_set_seq(p, w->isn + (uint32_t)y);
     }
@@ -601,7 +600,8 @@ static int data_segment(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mc
     if (w->waiting) {
         take_payload(p, 0, s->len);
         first_copy(t, w, p, s->x);
-        if (!strict(t->rules)) /* it goes on as it came but for these bytes, though it was not captured whole */
+        if (!strict(
+                t->rules)) /* it goes on as it came but for these bytes, though it was not captured whole */
             p->stream = 0;
     }
     if (old && s->len) { /* its beginning is known: the first copy of that counts */

@@ -218,8 +218,7 @@ void mcc_tcp_translate(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc
     if (late && (int64_t)(y - w->acked) < 0)
         y = w->acked;
     int64_t beyond = (int64_t)(y - w->sent);
-    if (beyond >
-        0) { /* of what was never sent: unacceptable here, unacceptable there (RFC 5961, 5) */
+    if (beyond > 0) { /* of what was never sent: unacceptable there too (RFC 5961, 5) */
         set32(p, p->l4 + 8u, w->isn + (uint32_t)w->next + (uint32_t)beyond);
         return;
     }

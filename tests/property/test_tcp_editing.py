@@ -12,7 +12,7 @@ from mcc import PASS, TCP4, Action, Chain, Counter, Element, Port, Stream, chain
 from mcc.testing import Property, Subject, check_property, identity, properties, subject_of
 from mcc.testing.checking import FAILED
 
-EXAMPLES = int(os.environ.get("MCC_EXAMPLES", "10000" if os.environ.get("MCC_NIGHTLY") else "12"))
+EXAMPLES = 10_000 if os.environ.get("MCC_NIGHTLY") else 12
 
 
 @struct
