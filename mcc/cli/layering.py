@@ -114,14 +114,14 @@ def _acyclic(nodes: list[str], edges: Sequence[Edge]) -> list[tuple[str, str]]:
     follow: dict[str, list[str]] = {n: [] for n in nodes}
 
     def reaches(a: str, b: str) -> bool:
-        todo, seen = [a], set()
-        while todo:
-            n = todo.pop()
+        ahead, seen = [a], set()
+        while ahead:
+            n = ahead.pop()
             if n == b:
                 return True
             if n not in seen:
                 seen.add(n)
-                todo += follow[n]
+                ahead += follow[n]
         return False
 
     out: dict[int, tuple[str, str]] = {}

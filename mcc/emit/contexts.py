@@ -63,7 +63,7 @@ def context_name(scene: Scene, leaf: Leaf, use: Use) -> str:
 
 def enter(scene: Scene, leaf: Leaf, use: Use) -> list[str]:
     """A packet comes to the context: the last lines of the walk in front of it."""
-    node, name = scene.names[use.node.id], context_name(scene, leaf, use)
+    node = scene.names[use.node.id]
     if use.protocol == "tcp":
         return [f"const struct mcc_turn turn = leaf{leaf.id}_{node}_turn(box, flow, id);",
                 f"return mcc_tcp_in(&turn, &flow->conn.leaf{leaf.id}.{node}, p, &box->session_ends);"]
@@ -73,7 +73,7 @@ def enter(scene: Scene, leaf: Leaf, use: Use) -> list[str]:
     if not any(shape_of(scene, s).stalls for s in use.steps):
         return [*out, f"return {first}(box, flow, id, p, false);"]
     return [*out, f"verdict = {first}(box, flow, id, p, false);", f"leaf{leaf.id}_{node}_wake(box, flow, id);",
-            f"return verdict == MCC_CLOSE || verdict == MCC_RESET ? verdict : MCC_PASS; /* {name} */"]
+            "return verdict == MCC_CLOSE || verdict == MCC_RESET ? verdict : MCC_PASS;"]
 
 
 def element_name(scene: Scene, leaf: Leaf, use: Use, i: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 
 from mcc.emit.cexpr import literal
 from mcc.emit.lines import WIDTH
@@ -29,12 +30,13 @@ def print_table(t: TableDecl, names: Names) -> str:
     width = t.columns or len(t.data)
     for at in range(0, len(t.data), width):
         row = [literal(t.type, v).text for v in t.data[at:at + width]]
-        lines = _filled(row, 8 if t.columns else 4)
+        lines = filled(row, 8 if t.columns else 4)
         out += [f"    {{ /* {at // width} */", *lines, "    },"] if t.columns else lines
     return "\n".join([*out, "};", "/* clang-format on */", ""])
 
 
-def _filled(items: list[str], indent: int) -> list[str]:
+def filled(items: Iterable[str], indent: int = 8) -> list[str]:
+    """Items behind commas, as many a line as fit."""
     rows, row = [], ""
     for item in items:
         if row and indent + len(row) + len(item) + 2 > WIDTH:

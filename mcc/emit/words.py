@@ -10,8 +10,8 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from mcc.emit.lines import WIDTH
 from mcc.emit.names import BLOB_LIMIT
+from mcc.emit.tables import filled
 from mcc.lang.automaton import Automaton, Pop, build
 
 FAIL = 1 << 31
@@ -103,7 +103,7 @@ def print_tables(t: Tables, name: str, blob: Callable[[str, bytes], str] | None 
     out = [_print_array(c_type, f"{name}_{member}", data, blob) for c_type, member, data in arrays if data]
     members = {member: f"{name}_{member}" if data else "NULL" for _, member, data in arrays} | {
         "stride": t.stride, "filter": filt.kind, "reach": filt.reach, "step": filt.step, "gram": filt.gram,
-        "classes": _braced(_filled(map(str, t.classes)))}
+        "classes": _braced(filled(map(str, t.classes)))}
     for member, s in (("grams", t.grams), ("heads", t.heads)):
         members[member] = f"{{{members[member]}, 0x{s.factor:x}u, {s.shift}}}"
     if filt.buckets:
@@ -148,9 +148,9 @@ def _failures(a: Automaton, stride: int) -> tuple[array[int], array[int]]:
     """Nodes and pops. States one below the other share their pops where they can."""
     pops: list[Pop] = []
     spans = [(0, 0)] * len(a.depth)
-    todo = [s for s in a.children[0].values() if s >= 0][::-1]
-    while todo:
-        state = todo.pop()
+    ahead = [s for s in a.children[0].values() if s >= 0][::-1]
+    while ahead:
+        state = ahead.pop()
         first, count = (len(pops), 0) if a.word[state] >= 0 else spans[a.parent[state]]
         if a.grew[state]:
             if first + count != len(pops):
@@ -158,7 +158,7 @@ def _failures(a: Automaton, stride: int) -> tuple[array[int], array[int]]:
                 first = len(pops) - count
             pops += a.grew[state]
         spans[state] = first, count + len(a.grew[state])
-        todo += [s for s in a.children[state].values() if s >= 0][::-1]
+        ahead += [s for s in a.children[state].values() if s >= 0][::-1]
     nodes = array("I")
     for fail, span in zip(a.fail, spans, strict=True):
         nodes.extend((fail * stride, *span))
@@ -270,19 +270,9 @@ def _print_array(c_type: str, name: str, data: array[int], blob: Callable[[str, 
     suffix = "u" if data.itemsize == 4 else "ull"
     numbers = [f"{v}{suffix if v >> 31 else ''}" for v in data]
     items = (f"{{{', '.join(numbers[i:i + members])}}}" for i in range(0, len(numbers), members))
-    body = _filled(items if members > 1 else numbers, indent=4)
+    body = filled(items if members > 1 else numbers, indent=4)
     return "\n".join(["/* clang-format off */", f"static const {c_type} {name}[] = {{", *body, "};",
                       "/* clang-format on */"])
-
-
-def _filled(items: Iterable[str], indent: int = 8) -> list[str]:
-    rows, row = [], ""
-    for item in items:
-        if row and indent + len(row) + len(item) + 2 > WIDTH:
-            rows.append(" " * indent + row)
-            row = ""
-        row += f" {item}," if row else f"{item},"
-    return [*rows, " " * indent + row]
 
 
 def _braced(rows: list[str]) -> str:

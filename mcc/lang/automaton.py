@@ -266,10 +266,10 @@ def _glob_dfa(words: tuple[bytes, ...]) -> list[list[int]]:
     named = sorted({b for w in words for b in w} - {ANY, MANY})
     other = next((b for b in range(256) if b not in named), None)
     states = {start: 0}
-    todo = [start]
+    subsets = [start]
     rows: list[list[int]] = []
-    while len(rows) < len(todo):
-        places = todo[len(rows)]
+    while len(rows) < len(subsets):
+        places = subsets[len(rows)]
         targets = {}
         for byte in [*named, *([] if other is None else [other])]:
             after = start.union(*(_glob_step(words, w, at, byte) for w, at in places))
@@ -280,7 +280,7 @@ def _glob_dfa(words: tuple[bytes, ...]) -> list[list[int]]:
                 if len(states) == MAX_GLOB_STATES:
                     raise ValueError(f"these globs need more than {MAX_GLOB_STATES} states: use fewer stars or words")
                 states[after] = len(states)
-                todo.append(after)
+                subsets.append(after)
             targets[byte] = states[after]
         row = [targets[other] if other is not None else 0] * 256
         for byte in named:

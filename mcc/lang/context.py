@@ -16,8 +16,8 @@ from mcc.lang.where import caller_span
 
 PROTOCOLS = ("ip", "udp", "tcp")
 
-SECONDS = {"hold_timeout": 1.0, "reorder_timeout": 60.0, "timeout": 0.0}
-BYTES = {"buffer": 8 << 20}
+SECONDS = ("hold_timeout", "reorder_timeout", "timeout")
+BYTES = ("buffer",)
 CHOICES = {
     "midstream": ("pick", "pass", "drop"),
     "at_cap": ("pass", "drop", "reset"),

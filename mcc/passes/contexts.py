@@ -37,13 +37,13 @@ def context_code(n: GraphNode) -> Code:
 def enclosed(graph: Graph, context: int) -> tuple[int, ...]:
     """Elements between the ends of a context, in the order of the way to the server."""
     out: list[int] = []
-    todo = [context]
-    while todo:
-        at = todo.pop(0)
+    ahead = [context]
+    while ahead:
+        at = ahead.pop(0)
         for e in graph.edges:
             if e.src == at and e.way == 0 and e.dst not in out and e.dst != graph.nodes[context].partner:
                 out.append(e.dst)
-                todo.append(e.dst)
+                ahead.append(e.dst)
     return tuple(n for n in out if graph.nodes[n].kind == "element")
 
 

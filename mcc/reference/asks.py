@@ -112,14 +112,14 @@ class _Reader:
 
 def _reached(body: list[ast.stmt], needs: Needs) -> Iterator[ast.AST]:
     """Every node of a block that some packet may reach."""
-    todo: list[ast.AST] = list(body)
-    while todo:
-        n = todo.pop(0)
+    ahead: list[ast.AST] = list(body)
+    while ahead:
+        n = ahead.pop(0)
         yield n
         truth = needs.constant(n.test) if isinstance(n, (ast.If, ast.IfExp)) else None
         dead = [] if truth is None else n.orelse if truth else n.body  # type: ignore[attr-defined]
         gone = dead if isinstance(dead, list) else [dead]
-        todo += [c for c in ast.iter_child_nodes(n) if not any(c is g for g in gone)]
+        ahead += [c for c in ast.iter_child_nodes(n) if not any(c is g for g in gone)]
 
 
 def _method(n: ast.AST, streams: set[str]) -> str:
