@@ -78,27 +78,39 @@ static void stream_settle(struct mcc_stream *st)
         stream_stand(st, p, cursor);
 }
 
+struct mcc_packet *mcc_stream_part(struct mcc_core *core, const struct mcc_packet *p,
+                                   const uint8_t *bytes, uint32_t n)
+{
+    uint32_t head = (uint32_t)(p->content - p->data);
+    struct mcc_packet *q = mcc_buffer_get(core->buffers, head + n);
+    if (!q)
+        return NULL;
+    struct mcc_packet buffer = *q;
+    *q = *p;
+    q->data = buffer.data;
+    q->headroom = buffer.headroom;
+    q->room = buffer.room;
+    q->refs = 0;
+    q->next = NULL;
+    memcpy(q->data, p->data, head);
+    if (n && bytes)
+        memcpy(q->data + head, bytes, n);
+    q->content = q->data + head;
+    q->content_len = n;
+    q->len = q->wire_len = head + n;
+    q->stream = (uint8_t)((p->stream | MCC_STREAM_CHANGED) & ~(MCC_STREAM_FIN | MCC_STREAM_HELD));
+    core->made++;
+    return q;
+}
+
 /* Gives what is edited of the packet, up to input position x, to a packet of its own in front of it. */
 static bool stream_spill(struct mcc_stream *st, struct mcc_packet *p, uint64_t x)
 {
-    size_t head = (size_t)(p->content - p->data);
-    struct mcc_packet *own = mcc_buffer_get(st->shared->core->buffers, (uint32_t)(head + st->done));
+    struct mcc_packet *own = mcc_stream_part(st->shared->core, p, p->content, st->done);
     if (!own)
         return false;
-    struct mcc_packet buffer = *own;
-    *own = *p;
-    own->data = buffer.data;
-    own->headroom = buffer.headroom;
-    own->room = buffer.room;
-    own->refs = 0;
-    memcpy(own->data, p->data, head + st->done);
-    own->content = own->data + head;
-    own->content_len = st->done;
-    own->len = own->wire_len = (uint32_t)(head + st->done);
     own->in_len = (uint32_t)(x - p->pos);
-    own->stream = (uint8_t)((own->stream | MCC_STREAM_CHANGED | MCC_STREAM_MADE) &
-                            ~(MCC_STREAM_FIN | MCC_STREAM_HELD));
-    st->shared->core->made++;
+    own->stream |= MCC_STREAM_MADE;
     p->in_len = (uint32_t)(packet_end(p) - x);
     p->pos = x;
     st->done = 0;

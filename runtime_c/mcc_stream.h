@@ -211,6 +211,17 @@ void mcc_stream_open(struct mcc_stream *st, struct mcc_streams *shared, struct m
 struct mcc_packet *mcc_stream_done(struct mcc_stream *st, struct mcc_window *w, uint32_t max_hold,
                                    uint32_t tick, bool *overflow);
 
+/* A packet of its own with the headers of p and n bytes (NULL: not set) behind them as its content, counted as made; NULL: no
+ * buffer. */
+struct mcc_packet *mcc_stream_part(struct mcc_core *core, const struct mcc_packet *p,
+                                   const uint8_t *bytes, uint32_t n);
+/* A part that is not needed after all. */
+static inline void mcc_stream_unmake(struct mcc_core *core, struct mcc_packet *part)
+{
+    core->made--;
+    mcc_buffer_put(core->buffers, part);
+}
+
 /* Lets go of all that is held. */
 struct mcc_packet *mcc_window_release(struct mcc_core *core, struct mcc_window *w);
 

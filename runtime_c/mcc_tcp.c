@@ -87,10 +87,7 @@ static bool deliver_waiting(const struct mcc_turn *t, struct mcc_tcp *tcp)
         bool fin = p->stream & MCC_STREAM_FIN;
         w->waiting = p->next;
         w->waiting_bytes -= p->in_len;
-        if (p->stream & MCC_STREAM_SENT)
-            t->core->kept--;
-        else
-            t->core->held--;
+        --*mcc_tcp_waits(t->core, p);
         if ((int64_t)(end + fin - w->next) <= 0) {
             t->shared->tcp.overlaps++;
             mcc_stream_drop(t->core, p, MCC_DROP_TCP_DUPLICATE);
@@ -148,10 +145,7 @@ static void enqueue(const struct mcc_turn *t, struct mcc_tcp_way *w, struct mcc_
     p->next = *at;
     *at = p;
     w->waiting_bytes += p->in_len;
-    if (p->stream & MCC_STREAM_SENT)
-        t->core->kept++;
-    else
-        t->core->held++;
+    ++*mcc_tcp_waits(t->core, p);
 }
 
 /* Bytes of p that came before, in segments that wait, are made what they were: the first copy counts. */
@@ -161,14 +155,11 @@ static void first_copy(const struct mcc_turn *t, const struct mcc_tcp_way *w, st
     bool differs = false;
     for (const struct mcc_packet *q = w->waiting; q && (int64_t)(q->pos - (x + p->content_len)) < 0;
          q = q->next) {
-        uint64_t from = (int64_t)(q->pos - x) > 0 ? q->pos : x, end = q->pos + q->in_len;
-        uint64_t to = (int64_t)(end - (x + p->content_len)) < 0 ? end : x + p->content_len;
-        if ((int64_t)(to - from) <= 0)
-            continue;
-        uint8_t *mine = p->content + (from - x);
-        const uint8_t *theirs = q->content + (from - q->pos);
-        if (memcmp(mine, theirs, (size_t)(to - from)) != 0) {
-            memcpy(mine, theirs, (size_t)(to - from));
+        const struct mcc_span both = mcc_span_meet(q->pos, q->in_len, x, p->content_len);
+        uint8_t *mine = p->content + (both.at - x);
+        const uint8_t *theirs = q->content + (both.at - q->pos);
+        if (both.len && memcmp(mine, theirs, both.len) != 0) {
+            memcpy(mine, theirs, both.len);
             differs = true;
         }
     }
@@ -220,12 +211,9 @@ static void conflicts(const struct mcc_turn *t, const struct mcc_tcp_way *w, con
     const struct mcc_packet *held =
         t->ways[t->id & 1].held ? t->ways[t->id & 1].held(t->flow, &since) : NULL;
     for (const struct mcc_packet *q = held; q && end - y == len && !differs; q = q->next) {
-        uint64_t from = (int64_t)(q->pos - y) > 0 ? q->pos : y, last = q->pos + q->in_len;
-        uint64_t to = (int64_t)(last - end) < 0 ? last : end;
-        if ((int64_t)(to - from) > 0 && !(q->stream & MCC_STREAM_CHANGED) &&
-            q->in_len == q->content_len)
-            differs =
-                memcmp(q->content + (from - q->pos), bytes + (from - y), (size_t)(to - from)) != 0;
+        const struct mcc_span both = mcc_span_meet(q->pos, q->in_len, y, len);
+        if (both.len && !(q->stream & MCC_STREAM_CHANGED) && q->in_len == q->content_len)
+            differs = memcmp(q->content + (both.at - q->pos), bytes + (both.at - y), both.len) != 0;
     }
     if (differs)
         t->shared->tcp.conflicts++;
@@ -314,7 +302,6 @@ static void take_ack(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct
             w->acked = y;
             mcc_tcp_acked(t, w);
             deliver_waiting(&back, tcp);
-            return;
         }
         return;
     }
@@ -352,7 +339,7 @@ static void learn_options(const struct mcc_turn *t, struct mcc_tcp *tcp, struct 
     w->sack_ok = o.sack_ok != 0;
     w->scale = o.scale ? (p->data[o.scale + 2] > 14 ? 14 : p->data[o.scale + 2]) : 0;
     if (o.signature) {
-        tcp->state = MCC_TCP_OPAQUE;
+        tcp->state = t->rules->secured == MCC_SECURED_DROP ? MCC_TCP_REFUSED : MCC_TCP_OPAQUE;
         t->shared->tcp.secured++;
     }
     if (o.multipath &&
@@ -410,7 +397,7 @@ static int open_connection(const struct mcc_turn *t, struct mcc_tcp *tcp, struct
             begin(me, s->seq + 1);
         me->syn = true;
         me->guessed = false;
-        if (tcp->state == MCC_TCP_NEW)
+        if (tcp->state == MCC_TCP_NEW || tcp->state == MCC_TCP_REFUSED)
             tcp->state = MCC_TCP_OPEN;
         learn_options(t, tcp, p, me);
         if (ack && !other->known)
@@ -421,9 +408,10 @@ static int open_connection(const struct mcc_turn *t, struct mcc_tcp *tcp, struct
         if (s->flags & MCC_TCP_RST)
             return MCC_PASS;
         t->shared->tcp.midstream++;
-        if (t->rules->midstream == MCC_MIDSTREAM_DROP)
-            return MCC_DROP;
-        tcp->state = t->rules->midstream == MCC_MIDSTREAM_PASS ? MCC_TCP_OPAQUE : MCC_TCP_OPEN;
+        static const uint8_t state[] = {[MCC_MIDSTREAM_PICK] = MCC_TCP_OPEN,
+                                        [MCC_MIDSTREAM_PASS] = MCC_TCP_OPAQUE,
+                                        [MCC_MIDSTREAM_DROP] = MCC_TCP_REFUSED};
+        tcp->state = state[t->rules->midstream];
     }
     if (!me->known || (me->guessed && (int32_t)(s->seq - me->isn) < 0 && me->next == 0))
         begin(me, s->seq);
@@ -474,8 +462,7 @@ static int take_reset(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_
         tcp->over = true;
         *ending = MCC_END_RST;
         if (t->ways[d].held) {
-            struct mcc_turn turn = *t;
-            mcc_tcp_end(&turn, tcp, false); /* what is held goes in front of it */
+            mcc_tcp_end(t, tcp, false); /* what is held goes in front of it */
             mcc_tcp_set_seq(p, w->isn + (uint32_t)w->sent);
         }
     }
@@ -489,7 +476,7 @@ static int after_close(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc
                        const struct mcc_segment *s, int *ending)
 {
     unsigned d = t->id & 1;
-    struct mcc_tcp_way *me = &tcp->way[d], *other = &tcp->way[1 - d];
+    struct mcc_tcp_way *me = &tcp->way[d];
     if (s->flags & MCC_TCP_RST) {
         me->reset = true;
     } else if (tcp->state == MCC_TCP_RESET) {
@@ -512,7 +499,6 @@ static int after_close(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc
     for (unsigned i = 0; i < 2; i++)
         done &=
             tcp->way[i].reset || (tcp->way[i].fin && tcp->way[1 - i].acked == tcp->way[1 - i].sent);
-    (void)other;
     if (done && !tcp->over) {
         tcp->over = true;
         *ending = MCC_END_CLOSED;
@@ -557,8 +543,7 @@ static void syn_ahead(const struct mcc_turn *t, struct mcc_packet *bare)
     uint32_t since;
     struct mcc_packet *p = t->ways[t->id & 1].held(t->flow, &since);
     if (!p || !(p->data[p->l4 + 13] & MCC_TCP_SYN)) {
-        t->core->made--;
-        mcc_buffer_put(t->core->buffers, bare);
+        mcc_stream_unmake(t->core, bare);
         return;
     }
     mcc_tcp_set_byte(p, p->l4 + 13u, p->data[p->l4 + 13] & (uint8_t)~MCC_TCP_SYN);
@@ -632,13 +617,12 @@ static int data_segment(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mc
     } else {
         take_payload(p, 0, s->len);
     }
-    struct mcc_packet *bare =
-        s->flags & MCC_TCP_SYN && t->ways[t->id & 1].held ? mcc_tcp_part(t, p, NULL, 0) : NULL;
+    struct mcc_packet *bare = s->flags & MCC_TCP_SYN && t->ways[t->id & 1].held
+                                  ? mcc_stream_part(t->core, p, NULL, 0)
+                                  : NULL;
     if (!deliver_one(t, tcp, p, fin && !s->missing)) {
-        if (bare) {
-            t->core->made--;
-            mcc_buffer_put(t->core->buffers, bare);
-        }
+        if (bare)
+            mcc_stream_unmake(t->core, bare);
         return MCC_CLOSE;
     }
     if (bare)
@@ -689,8 +673,7 @@ int mcc_tcp_in(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet 
             return verdict;
         if (tcp->state >= MCC_TCP_CLOSING)
             return after_close(t, tcp, p, &s, ending);
-        if (verdict == MCC_DROP ||
-            (tcp->state == MCC_TCP_OPAQUE && t->rules->secured == MCC_SECURED_DROP)) {
+        if (tcp->state == MCC_TCP_REFUSED) {
             mcc_core_drop(t->core, p, MCC_DROP_TCP_POLICY);
             return MCC_PASS;
         }
@@ -705,8 +688,8 @@ int mcc_tcp_in(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet 
     }
     if (__builtin_expect(s.flags & MCC_TCP_RST, 0))
         return take_reset(t, tcp, p, &s, ending);
-    int64_t far = (int64_t)(s.x - me->next);
-    if (__builtin_expect(far > reach(tcp, d) || -far > reach(tcp, d), 0)) {
+    int64_t far = (int64_t)(s.x - me->next), most = reach(tcp, d);
+    if (__builtin_expect(far > most || -far > most, 0)) {
         t->shared->tcp.out_of_window++;
         if (strict(t->rules))
             mcc_core_drop(t->core, p, MCC_DROP_TCP_WINDOW);

@@ -26,8 +26,9 @@ enum mcc_tcp_flag {
 };
 
 enum mcc_tcp_state {
-    MCC_TCP_NEW,  /* nothing seen */
-    MCC_TCP_OPEN, /* the streams are read */
+    MCC_TCP_NEW,     /* nothing seen */
+    MCC_TCP_OPEN,    /* the streams are read */
+    MCC_TCP_REFUSED, /* dropped by policy, until a SYN that is let in */
     MCC_TCP_OPAQUE, /* passed untouched: signed (RFC 5925, 2385), or picked up in the middle by policy */
     MCC_TCP_CLOSING, /* an element closed it: both sides get a FIN of ours, what they send is acknowledged and dropped */
     MCC_TCP_RESET, /* an element reset it: whoever speaks gets an RST */
@@ -139,9 +140,6 @@ void mcc_tcp_set_word(struct mcc_packet *p, uint32_t at, uint32_t value);
 /* Answers a retransmission, in packet p, with what was sent before: y .. y + len. */
 void mcc_tcp_resend(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, uint64_t y,
                     uint32_t len, bool fin);
-/* A packet of its own with the headers of p and n bytes (NULL: not set) behind them, counted as made; NULL: no buffer. */
-struct mcc_packet *mcc_tcp_part(const struct mcc_turn *t, const struct mcc_packet *p,
-                                const uint8_t *bytes, uint32_t n);
 /* All that is kept of t's direction becomes ours to send again; `like` is a segment as it comes to the context. */
 void mcc_tcp_own_all(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct mcc_packet *like);
 /* Sends queued bytes of t's direction as far as the window has room; `probe`: one byte though it has none (RFC 9293, 3.8.6.1). */
@@ -175,6 +173,24 @@ void mcc_tcp_wake(const struct mcc_turn *t, struct mcc_tcp *tcp);
 static inline uint64_t mcc_tcp_unwrap(uint32_t seq, uint32_t isn, uint64_t near)
 {
     return near + (uint64_t)(int64_t)(int32_t)(seq - (uint32_t)(isn + near));
+}
+
+/* The bytes that two ranges share; len 0: none. Positions are modulo 2^64. */
+struct mcc_span {
+    uint64_t at;
+    size_t len;
+};
+static inline struct mcc_span mcc_span_meet(uint64_t a, uint32_t a_len, uint64_t b, uint32_t b_len)
+{
+    uint64_t from = (int64_t)(a - b) > 0 ? a : b;
+    uint64_t to = (int64_t)(a + a_len - (b + b_len)) < 0 ? a + a_len : b + b_len;
+    return (struct mcc_span){from, (int64_t)(to - from) > 0 ? (size_t)(to - from) : 0};
+}
+
+/* The account that a segment which waits is on: what has left is kept for reading, the rest is held. */
+static inline uint64_t *mcc_tcp_waits(struct mcc_core *core, const struct mcc_packet *p)
+{
+    return p->stream & MCC_STREAM_SENT ? &core->kept : &core->held;
 }
 
 /* SND.NXT towards the receiver: what is queued has not left. */

@@ -214,9 +214,9 @@ void mcc_tcp_translate(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc
     struct mcc_tcp_way *me = &tcp->way[d], *w = &tcp->way[back];
     if (!(p->data[p->l4 + 13] & MCC_TCP_ACK) || !w->known)
         return;
-    uint64_t y = mcc_tcp_unwrap(mcc_load32(p->data + p->l4 + 8), w->isn, w->acked);
-    if (late && (int64_t)(y - w->acked) < 0)
-        y = w->acked;
+    /* what waited says what its host says now; its own word may be old, or translated already */
+    uint64_t y =
+        late ? w->acked : mcc_tcp_unwrap(mcc_load32(p->data + p->l4 + 8), w->isn, w->acked);
     int64_t beyond = (int64_t)(y - w->sent);
     if (beyond > 0) { /* of what was never sent: unacceptable there too (RFC 5961, 5) */
         set32(p, p->l4 + 8u, w->isn + (uint32_t)w->next + (uint32_t)beyond);

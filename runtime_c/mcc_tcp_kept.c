@@ -77,6 +77,8 @@ bool mcc_tcp_keep(const struct mcc_turn *t, struct mcc_tcp_way *w, struct mcc_pa
 
 void mcc_tcp_acked(const struct mcc_turn *t, struct mcc_tcp_way *w)
 {
+    if (!w->kept || w->kept->y + w->kept->len + w->kept->fin > w->acked)
+        return;
     /* where nothing is edited a little is kept for longer, to compare what a sender that has not heard yet sends again */
     uint32_t history = t->ways[0].forward || t->rules->writes || t->rules->stalls ||
                                mcc_buffers_used(t->core->buffers) > t->shared->buffer_limit / 4
@@ -128,12 +130,11 @@ bool mcc_tcp_differs(const struct mcc_tcp_way *w, uint64_t y, const uint8_t *byt
 {
     bool differs = false;
     for (const struct mcc_kept *k = w->kept; k && (int64_t)(k->y - (y + len)) < 0; k = k->next) {
-        uint64_t from = (int64_t)(k->y - y) > 0 ? k->y : y, end = k->y + k->len;
-        uint64_t to = (int64_t)(end - (y + len)) < 0 ? end : y + len;
-        if ((int64_t)(to - from) <= 0)
+        const struct mcc_span both = mcc_span_meet(k->y, k->len, y, len);
+        if (!both.len)
             continue;
         *changed |= k->changed;
-        differs |= memcmp(k->bytes + (from - k->y), bytes + (from - y), (size_t)(to - from)) != 0;
+        differs |= memcmp(k->bytes + (both.at - k->y), bytes + (both.at - y), both.len) != 0;
     }
     return differs;
 }
@@ -141,9 +142,8 @@ bool mcc_tcp_differs(const struct mcc_tcp_way *w, uint64_t y, const uint8_t *byt
 void mcc_tcp_overlay(const struct mcc_tcp_way *w, uint64_t y, uint8_t *bytes, uint32_t len)
 {
     for (const struct mcc_kept *k = w->kept; k && (int64_t)(k->y - (y + len)) < 0; k = k->next) {
-        uint64_t from = (int64_t)(k->y - y) > 0 ? k->y : y, end = k->y + k->len;
-        uint64_t to = (int64_t)(end - (y + len)) < 0 ? end : y + len;
-        if ((int64_t)(to - from) > 0)
-            memcpy(bytes + (from - y), k->bytes + (from - k->y), (size_t)(to - from));
+        const struct mcc_span both = mcc_span_meet(k->y, k->len, y, len);
+        if (both.len)
+            memcpy(bytes + (both.at - y), k->bytes + (both.at - k->y), both.len);
     }
 }

@@ -21,32 +21,6 @@ static uint32_t segment_limit(const struct mcc_tcp *tcp, const struct mcc_packet
     return w->path && limit > path ? path : limit;
 }
 
-/* A packet with the headers of p and n bytes at `bytes` behind them; NULL: no buffer. */
-struct mcc_packet *mcc_tcp_part(const struct mcc_turn *t, const struct mcc_packet *p,
-                                const uint8_t *bytes, uint32_t n)
-{
-    uint32_t head = (uint32_t)(p->content - p->data);
-    struct mcc_packet *q = mcc_buffer_get(t->core->buffers, head + n);
-    if (!q)
-        return NULL;
-    struct mcc_packet buffer = *q;
-    *q = *p;
-    q->data = buffer.data;
-    q->headroom = buffer.headroom;
-    q->room = buffer.room;
-    q->refs = 0;
-    q->next = NULL;
-    memcpy(q->data, p->data, head);
-    if (n && bytes)
-        memcpy(q->data + head, bytes, n);
-    q->content = q->data + head;
-    q->content_len = n;
-    q->len = q->wire_len = head + n;
-    q->stream = (uint8_t)((p->stream | MCC_STREAM_CHANGED) & ~(MCC_STREAM_FIN | MCC_STREAM_HELD));
-    t->core->made++;
-    return q;
-}
-
 void mcc_tcp_refresh_stamps(const struct mcc_turn *t, const struct mcc_tcp *tcp,
                             struct mcc_packet *p)
 {
@@ -134,7 +108,7 @@ void mcc_tcp_own_all(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct
     for (struct mcc_kept *k = w->kept; k; k = k->next) {
         if (k->owned)
             continue;
-        struct mcc_packet *q = mcc_tcp_part(t, like, k->bytes, k->len);
+        struct mcc_packet *q = mcc_stream_part(t->core, like, k->bytes, k->len);
         if (!q)
             return;
         t->core->made--;
@@ -203,21 +177,17 @@ void mcc_tcp_push(const struct mcc_turn *t, struct mcc_tcp *tcp, bool probe)
         if (left && n == 0)
             return;
         bool whole = n == left;
-        struct mcc_packet *q = mcc_tcp_part(t, k->packet, k->bytes + k->gone, n);
+        struct mcc_packet *q = mcc_stream_part(t->core, k->packet, k->bytes + k->gone, n);
         if (!q)
             return;
-        if (whole)
-            t->core->held--; /* it leaves in the place of the packet that was queued */
-        if (whole) {
+        if (whole) { /* it leaves in the place of the packet that was queued */
+            t->core->held--;
             k->packet->stream &= (uint8_t)~MCC_STREAM_HELD;
             t->core->kept++;
             t->core->made--;
         }
         q->at = t->core->now;
         k->gone += n;
-        const struct mcc_tcp_way *to = &tcp->way[1 - (t->id & 1)];
-        if (to->known) /* what was kept is translated already: it says again what the receiver's host says now */
-            mcc_tcp_set_word(q, q->l4 + 8u, to->isn + (uint32_t)to->acked);
         prepare(t, tcp, q, y, n, whole && k->fin, true);
         if (whole) {
             w->queued = k->next;
@@ -244,12 +214,11 @@ static void send_split(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc
         size = n - at < limit ? n - at : limit;
         if (at < room && at + size > room)
             size = room - at;
-        struct mcc_packet *q = mcc_tcp_part(t, p, p->content + at, size);
+        struct mcc_packet *q = mcc_stream_part(t->core, p, p->content + at, size);
         if (!q) { /* no buffer: better one segment that is too long than a hole for ever */
             while ((q = first) != NULL) {
                 first = q->next;
-                t->core->made--;
-                mcc_buffer_put(t->core->buffers, q);
+                mcc_stream_unmake(t->core, q);
             }
             send_one(t, tcp, p, n, fin);
             return;
@@ -331,7 +300,7 @@ void mcc_tcp_resend(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pa
     mcc_packet_unguard(p->data, p->room);
     limit = limit < room ? limit : room;
     while (len > limit) {
-        struct mcc_packet *q = mcc_tcp_part(t, p, NULL, limit);
+        struct mcc_packet *q = mcc_stream_part(t->core, p, NULL, limit);
         if (!q)
             break;
         if (mcc_tcp_recall(w, y, q->content, limit, &changed) < limit) {

@@ -61,10 +61,7 @@ static void drop_waiting(const struct mcc_turn *t, struct mcc_tcp_way *w, uint32
     struct mcc_packet *p;
     while ((p = w->waiting) != NULL) {
         w->waiting = p->next;
-        if (p->stream & MCC_STREAM_SENT)
-            t->core->kept--;
-        else
-            t->core->held--;
+        --*mcc_tcp_waits(t->core, p);
         mcc_stream_drop(t->core, p, reason);
     }
     w->waiting_bytes = 0;
@@ -175,7 +172,7 @@ void mcc_tcp_end(const struct mcc_turn *t, struct mcc_tcp *tcp, bool silent)
         struct mcc_turn turn = *t;
         struct mcc_tcp_way *w = &tcp->way[d];
         turn.id = (t->id & ~1u) | d;
-        if (!w->ended && !silent && tcp->state < MCC_TCP_OPAQUE) {
+        if (!w->ended && !silent && tcp->state <= MCC_TCP_OPEN) {
             w->ended = true;
             turn.ways[d].data(turn.box, turn.flow, turn.id, NULL, true);
         }
