@@ -137,9 +137,9 @@ BUGS = (
         "a full table of one keeps the flow of the packet before"),
     Bug("embryonic", "templates/flows_life.c.j2", "    mcc_list_push(&flows->embryonic, flows->links, index);",
         "    mcc_list_push(&flows->settled, flows->links, index);", "the wrong flow is evicted"),
-    Bug("timer-order", "templates/box.c.j2", "return x < y ? -1 : x > y;", "return x > y ? -1 : x < y;",
+    Bug("timer-order", "templates/box_time.c.j2", "return x < y ? -1 : x > y;", "return x > y ? -1 : x < y;",
         "flows of one tick end in the wrong order"),
-    Bug("batch-order", "templates/box.c.j2", "    box_sort_out(box, from);\n", "",
+    Bug("batch-order", "templates/box_entry.c.j2", "    box_sort_out(box, from);\n", "",
         "batches change the order of packets"),
 )
 

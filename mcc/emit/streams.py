@@ -16,6 +16,7 @@ So a body that never asks for the cursor is a loop over two locals, one packet's
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from mcc.emit.cexpr import unknown
@@ -29,9 +30,10 @@ LONG_TEXT = 64
 """Data of edits whose C text is longer gets an array of its own."""
 
 
-class StreamStatements(Shapes):
+class StreamStatements(Shapes, ABC):
+    @abstractmethod
     def block(self, body: Block) -> None:
-        raise NotImplementedError
+        """Prints the statements of a block."""
 
     def loop_body(self, body: Block, done: str = "") -> None:
         """The body of an open loop; a break in it sets `done`, if there is one."""
