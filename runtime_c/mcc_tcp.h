@@ -211,4 +211,58 @@ static inline struct mcc_turn mcc_turn_back(const struct mcc_turn *t)
     return back;
 }
 
+/* Whether segments must go through the elements in order before they leave. */
+static inline bool mcc_tcp_strict(const struct mcc_context_rules *r)
+{
+    return r->writes || r->resizes || r->stalls;
+}
+
+/* The stream's view of a packet: its payload from `skip` on. */
+static inline void mcc_tcp_payload(struct mcc_packet *p, uint32_t skip, uint32_t len)
+{
+    p->content = p->data + p->ip_end - len + skip;
+    p->content_len = len - skip;
+    p->in_len = len - skip;
+}
+
+/* Takes `skip` bytes, which came before, off the front: the rest moves up to the header, as the segment goes out. */
+static inline void mcc_tcp_cut_front(struct mcc_packet *p, uint32_t skip)
+{
+    p->content_len -= skip;
+    memmove(p->content, p->content + skip, p->content_len);
+    p->in_len = p->content_len;
+    p->stream |= MCC_STREAM_CHANGED;
+}
+
+/* ---------------------------------------------------------------- order, mcc_tcp_order.c */
+
+/* The receiver has `bytes` that did not come by here. */
+void mcc_tcp_skip_hole(const struct mcc_turn *t, struct mcc_tcp_way *w, uint64_t bytes);
+/* The next segment goes through the elements. False: one of them has closed or reset the connection. */
+bool mcc_tcp_deliver(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p, bool fin);
+/* The same for all that waited and is in order now. */
+bool mcc_tcp_deliver_waiting(const struct mcc_turn *t, struct mcc_tcp *tcp);
+/* Bytes of p, at x, that came before in segments that wait are made what they were. */
+void mcc_tcp_first_copy(const struct mcc_turn *t, const struct mcc_tcp_way *w, struct mcc_packet *p,
+                        uint64_t x);
+/* A segment that is ahead. */
+void mcc_tcp_out_of_order(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
+                          const struct mcc_segment *s);
+
+/* ---------------------------------------------------------------- beginnings and ends, mcc_tcp_open.c */
+
+/* The TSval of a segment is remembered. */
+void mcc_tcp_learn_stamp(const struct mcc_packet *p, struct mcc_tcp_way *w);
+/* The first segments: who counts from where. MCC_PASS, or MCC_TCP_AGAIN as mcc_tcp_in. */
+int mcc_tcp_open(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
+                 const struct mcc_segment *s);
+/* An RST; p is taken. */
+int mcc_tcp_take_reset(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
+                       const struct mcc_segment *s, int *ending);
+/* A segment of a connection that an element ended; p is taken. */
+int mcc_tcp_after_close(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
+                        const struct mcc_segment *s, int *ending);
+/* What the sender of a segment says of the other host's bytes. */
+void mcc_tcp_take_ack(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct mcc_segment *s);
+
 #endif

@@ -17,8 +17,8 @@ from seed_bugs import Bug
 PROPERTIES = "tests/property/test_tcp_editing.py"
 CAPTURES = "tests/streams/test_captures.py"
 
-HEAD, OUT, IN, KEPT, MAP, TIME = (f"runtime_c/{f}.c" for f in (
-    "mcc_tcp_header", "mcc_tcp_out", "mcc_tcp", "mcc_tcp_kept", "mcc_stream", "mcc_tcp_time"))
+HEAD, OUT, IN, KEPT, MAP, ORDER, OPEN = (f"runtime_c/{f}.c" for f in (
+    "mcc_tcp_header", "mcc_tcp_out", "mcc_tcp", "mcc_tcp_kept", "mcc_stream", "mcc_tcp_order", "mcc_tcp_open"))
 
 
 def bug(name: str, file: str, old: str, new: str, why: str, *more: str) -> Bug:
@@ -63,11 +63,11 @@ BUGS = (
         "tests/unit/contexts"),
     bug("syn-data", OUT, " - ((flags & MCC_TCP_SYN) != 0));", ");", "a SYN with data is off by one"),
     bug("keepalive", IN, "mcc_tcp_left(w) - 1;", "mcc_tcp_left(w);", "keep-alives get no answer"),
-    bug("multipath", IN, "mcc_tcp_set_byte(p, o.multipath + i, 1);", "(void)i;", "MP_CAPABLE passes a box that edits"),
+    bug("multipath", OPEN, "mcc_tcp_set_byte(p, o.multipath + i, 1);", "(void)i;", "MP_CAPABLE passes a box that edits"),
     bug("unseen-ack", HEAD, "    if (beyond > 0) { /*", "    if (false) { /*", "an ACK of what was never sent becomes acceptable"),
-    bug("waiting-skip", IN, "        uint32_t skip = (uint32_t)(w->next - p->pos);", "        uint32_t skip = 0;",
+    bug("waiting-skip", ORDER, "        uint32_t skip = (uint32_t)(w->next - p->pos);", "        uint32_t skip = 0;",
         "bytes that overlap are read twice", CAPTURES),
-    bug("reset-seq", IN, "        mcc_tcp_set_seq(p, w->isn + (uint32_t)y);\n        mcc_tcp_translate(t, tcp, p, false);\n    }\n    if (counts) {",
+    bug("reset-seq", OPEN, "        mcc_tcp_set_seq(p, w->isn + (uint32_t)y);\n        mcc_tcp_translate(t, tcp, p, false);\n    }\n    if (counts) {",
         "    }\n    if (counts) {", "an RST behind an edit is not believed", "tests/unit/contexts"),
 )
 
