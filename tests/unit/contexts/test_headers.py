@@ -1,0 +1,161 @@
+"""Acknowledgements, windows and SACK blocks of an edited stream, segment by segment, expected values worked out by hand."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+
+from mcc import Port, chain, duplex, tcp
+from mcc.api import Module
+from mcc.driver import compile_chain
+from mcc.std import WordMatcher
+from mcc.testing.frames import ACK, PSH, SYN, Segment, build, checksums_right, parse
+
+CLIENT, SERVER = bytes([10, 0, 0, 5]), bytes([10, 0, 1, 1])
+ISN, BACK = 2**32 - 20, 5000
+"""The client's numbers wrap inside the first words."""
+
+
+@cache
+def module(text: bytes) -> Module:
+    """Every b"word" gives way to `text`."""
+    def make() -> Iterator[Any]:
+        yield duplex(Port("lan"), tcp(WordMatcher([b"word"], mode="replace", text=text)), Port("wan"))
+    return Module(compile_chain(chain(make)), level="-O0")
+
+
+class Talk:
+    """A connection; positions count from 0 at ISN + 1 in the space of the host that a segment comes from or goes to."""
+
+    def __init__(self, text: bytes, *, scale: int = 0, window: int = 1000) -> None:
+        self.box = module(text).open(start=0.0, seed=1, checksums="verify")
+        self.at = 1.0
+        options = ((2, struct.pack("!H", 1460)), (4, b""), (3, bytes([scale])))
+        self.client(0, b"", SYN, options=options, first=True)
+        self.server(0, None, SYN, options=options, window=window)
+        self.client(0, b"")
+
+    def _send(self, port: str, s: Segment) -> list[Segment]:
+        self.at += 0.001
+        out = self.box.send(port, build(s), at=self.at)
+        assert all(checksums_right(x.frame) for x in out)
+        found = [parse(x.frame) for x in out]
+        return [x for x in found if x is not None]
+
+    def client(self, seq: int, data: bytes, flags: int = 0, *, first: bool = False, options: Any = ()) -> list[Segment]:
+        s = Segment(CLIENT, SERVER, 4000, 80, (ISN + 1 - bool(flags & SYN) + seq) % 2**32, 0 if first else BACK + 1,
+                    flags or ACK | PSH, 65535, options, data)
+        return self._send("lan", s)
+
+    def server(self, seq: int, ack: int | None, flags: int = 0, *, window: int = 1000, options: Any = ()) -> list[Segment]:
+        """ack: position in what the server got."""
+        s = Segment(SERVER, CLIENT, 80, 4000, (BACK + 1 - bool(flags & SYN) + seq) % 2**32, (ISN + 1 + (ack or 0)) % 2**32,
+                    flags | ACK, window, options)
+        return self._send("wan", s)
+
+
+def ack_of(s: Segment) -> int:
+    return (s.ack - ISN - 1) % 2**32
+
+
+def blocks(s: Segment) -> list[tuple[int, int]]:
+    raw = next((v for k, v in s.options if k == 5), b"")
+    return [tuple((n - ISN - 1) % 2**32 for n in struct.unpack("!II", raw[i:i + 8])) for i in range(0, len(raw), 8)]
+
+
+def sack(*pairs: tuple[int, int]) -> Any:
+    return ((1, b""), (1, b""), (5, b"".join(struct.pack("!II", *((ISN + 1 + n) % 2**32 for n in p)) for p in pairs)))
+
+
+def test_acknowledgements_and_blocks() -> None:
+    """..word..word..  ->  ..<a text>..<a text>..: 4 bytes become 8, twice."""
+    talk = Talk(b"<a text>")
+    assert [s.payload for s in talk.client(0, b"01word67")] == [b"01<a text>67"]
+    assert [s.payload for s in talk.client(8, b"89word45")] == [b"89<a text>45"]
+    assert [s.payload for s in talk.client(16, b"67")] == [b"67"]
+    # the first segment was lost: 12 .. 24 and 24 .. 26 are there
+    out, = talk.server(0, 0, options=sack((12, 26)))
+    assert ack_of(out) == 0 and blocks(out) == [(8, 18)]
+    # the second: its block ends inside an insertion, which counts for nothing before it is whole
+    out, = talk.server(0, 0, options=sack((12, 19)))
+    assert blocks(out) == [(8, 13)]
+    # .. and begins inside one: the first byte behind it
+    out, = talk.server(0, 0, options=sack((16, 26)))
+    assert blocks(out) == [(14, 18)]
+    # half of an insertion is no acknowledgement of what follows it
+    out, = talk.server(0, 6)
+    assert ack_of(out) == 5
+    out, = talk.server(0, 12)
+    assert ack_of(out) == 8
+    # two blocks, of which one says nothing any more
+    out, = talk.server(0, 24, options=sack((24, 26)))
+    assert ack_of(out) == 16 and blocks(out) == [(16, 18)]
+
+
+@pytest.mark.parametrize("scale", [0, 3, 7])
+def test_the_window_is_scaled_and_its_edge_stays(scale: int) -> None:
+    """The server's edge is at `window << scale` behind its ACK; 4 bytes that became 8 take 4 of it."""
+    talk = Talk(b"<a text>", scale=scale, window=4096)
+    unit = 1 << scale
+    out, = talk.server(0, 0, window=100)  # before anything was edited: as it is
+    assert out.window == 100
+    edge = 100 * unit
+    talk.client(0, b"word")
+    out, = talk.server(0, 8, window=100)  # 4 acknowledged there, 8 here: the edge moves on by 8 and is 4 nearer
+    mine = ack_of(out) + out.window * unit
+    assert ack_of(out) == 4
+    assert mine >= edge and (4 + 100 * unit) - unit < mine <= 4 + 100 * unit
+    # the server's own edge stays where it is while the sender's bytes grow: the one that was shown stays too
+    talk.client(4, b"word")
+    room = 100 - (8 + unit - 1) // unit
+    out, = talk.server(0, 16, window=room)
+    assert ack_of(out) == 8
+    assert ack_of(out) + out.window * unit >= mine
+    out, = talk.server(0, 16, window=0)
+    assert out.window == 0
+
+
+def test_shrinking_opens_no_window_that_is_not_there() -> None:
+    talk = Talk(b"", scale=0)
+    out, = talk.server(0, 0, window=50)
+    talk.client(0, b"0wordword9")
+    out, = talk.server(0, 2, window=48)
+    assert ack_of(out) == 10 and ack_of(out) + out.window == 10 + 48
+
+
+def test_a_retransmission_cut_elsewhere() -> None:
+    talk = Talk(b"<a text>")
+    talk.client(0, b"01word67")
+    talk.client(8, b"89word45")
+    out = talk.client(5, b"d6789wo")
+    data = b"01<a text>6789<a text>45"
+    for s in out:
+        at = (s.seq - ISN - 1) % 2**32
+        assert s.payload == data[at:at + len(s.payload)]
+    first = min((s.seq - ISN - 1) % 2**32 for s in out)
+    last = max((s.seq - ISN - 1) % 2**32 + len(s.payload) for s in out)
+    assert first <= 2 and last >= 14, "all that goes with these bytes, the insertion in front of them too"
+
+
+def test_reset_behind_an_edit() -> None:
+    """An RST has the number that its receiver waits for."""
+    talk = Talk(b"<a text>")
+    talk.client(0, b"word")
+    out, = talk.client(4, b"", 4)
+    assert (out.seq - ISN - 1) % 2**32 == 8
+
+
+def test_options_at_odd_places() -> None:
+    """A SACK option at an odd offset: its checksum is mended all the same (asserted for every frame)."""
+    talk = Talk(b"<a text>")
+    talk.client(0, b"01word67")
+    talk.client(8, b"89")
+    s = Segment(SERVER, CLIENT, 80, 4000, BACK + 1, ISN + 1, ACK, 1000, ((1, b""), *sack((12, 14))[2:]))
+    assert len(s.options) == 2
+    out, = talk._send("wan", replace(s))
+    assert blocks(out) == [(8, 10)]
