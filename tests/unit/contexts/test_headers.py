@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mcc import Port, chain, duplex, tcp
+from mcc import PASS, TCP4, Action, Element, Port, Stream, chain, duplex, element, tcp
 from mcc.api import Module
 from mcc.driver import compile_chain
 from mcc.std import WordMatcher
@@ -21,18 +21,29 @@ ISN, BACK = 2**32 - 20, 5000
 """The client's numbers wrap inside the first words."""
 
 
+@element(session=TCP4)
+class Insert(Element):
+    """b"<new>" in front of every b"#"."""
+
+    def process_data(self, stream: Stream) -> Action:
+        for m in stream.matches(b"#"):
+            stream.insert(m.start, b"<new>")
+        return PASS
+
+
 @cache
-def module(text: bytes) -> Module:
-    """Every b"word" gives way to `text`."""
+def module(text: bytes | None) -> Module:
+    """Every b"word" gives way to `text`; None: Insert."""
     def make() -> Iterator[Any]:
-        yield duplex(Port("lan"), tcp(WordMatcher([b"word"], mode="replace", text=text)), Port("wan"))
+        one = Insert() if text is None else WordMatcher([b"word"], mode="replace", text=text)
+        yield duplex(Port("lan"), tcp(one), Port("wan"))
     return Module(compile_chain(chain(make)), level="-O0")
 
 
 class Talk:
     """A connection; positions count from 0 at ISN + 1 in the space of the host that a segment comes from or goes to."""
 
-    def __init__(self, text: bytes, *, scale: int = 0, window: int = 1000) -> None:
+    def __init__(self, text: bytes | None, *, scale: int = 0, window: int = 1000) -> None:
         self.box = module(text).open(start=0.0, seed=1, checksums="verify")
         self.at = 1.0
         options = ((2, struct.pack("!H", 1460)), (4, b""), (3, bytes([scale])))
@@ -140,6 +151,17 @@ def test_a_retransmission_cut_elsewhere() -> None:
     first = min((s.seq - ISN - 1) % 2**32 for s in out)
     last = max((s.seq - ISN - 1) % 2**32 + len(s.payload) for s in out)
     assert first <= 2 and last >= 14, "all that goes with these bytes, the insertion in front of them too"
+
+
+def test_a_retransmission_from_an_insertion_on() -> None:
+    """What was put in front of a byte is sent again with it: nobody else would."""
+    talk = Talk(None)
+    talk.client(0, b"01")
+    assert [s.payload for s in talk.client(2, b"#3")] == [b"<new>#3"]
+    out, = talk.client(2, b"#3")
+    assert out.payload == b"<new>#3" and (out.seq - ISN - 1) % 2**32 == 2
+    out, = talk.server(0, 4)  # two bytes of it are there: the byte in front of it is the last that may be acknowledged
+    assert ack_of(out) == 1
 
 
 def test_reset_behind_an_edit() -> None:

@@ -34,6 +34,8 @@ void map_begin(uint64_t base, uint64_t delta, const uint32_t (*e)[3], uint32_t n
 }
 void map_fold(uint64_t y);
 void map_fold(uint64_t y) { mcc_edits_fold(&edits, &shared, y); }
+uint64_t unwrap(uint32_t seq, uint32_t isn, uint64_t near);
+uint64_t unwrap(uint32_t seq, uint32_t isn, uint64_t near) { return mcc_tcp_unwrap(seq, isn, near); }
 uint64_t map_at(int which, uint64_t at);
 uint64_t map_at(int which, uint64_t at)
 {
@@ -59,6 +61,8 @@ def library(tmp_path_factory: pytest.TempPathFactory, root: Path) -> ctypes.CDLL
     lib.map_at.argtypes = [ctypes.c_int, ctypes.c_uint64]
     lib.map_begin.argtypes = [ctypes.c_uint64, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint32]
     lib.map_fold.argtypes = [ctypes.c_uint64]
+    lib.unwrap.restype = ctypes.c_uint64
+    lib.unwrap.argtypes = [ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint64]
     return lib
 
 
@@ -112,3 +116,10 @@ def test_what_is_acknowledged_is_forgotten(library: ctypes.CDLL, edits: list[Edi
         assert ask(0, x) == known.forward(x)
     for y in range(max(acked, known.forward(0)), 50):
         assert ask(2, y) == known.back(y)
+
+
+@given(isn=st.integers(0, 2**32 - 1), near=st.integers(0, 1 << 40), away=st.integers(-(1 << 31) + 1, (1 << 31) - 1))
+def test_numbers_of_long_streams(library: ctypes.CDLL, isn: int, near: int, away: int) -> None:
+    """The position of a sequence number is the one that lies nearest to where the stream is, however long it is."""
+    x = near + away
+    assert library.unwrap((isn + x) % 2**32, isn, near) == x % SPACE
