@@ -58,6 +58,12 @@ class Talk:
         found = [parse(x.frame) for x in out]
         return [x for x in found if x is not None]
 
+    def wait(self, seconds: float) -> list[Segment]:
+        self.at += seconds
+        out = self.box.advance(to=self.at)
+        assert all(checksums_right(x.frame) for x in out)
+        return [s for s in (parse(x.frame) for x in out) if s is not None]
+
     def client(self, seq: int, data: bytes, flags: int = 0, *, first: bool = False, options: Any = ()) -> list[Segment]:
         s = Segment(CLIENT, SERVER, 4000, 80, (ISN + 1 - bool(flags & SYN) + seq) % 2**32, 0 if first else BACK + 1,
                     flags or ACK | PSH, 65535, options, data)
@@ -162,6 +168,21 @@ def test_a_retransmission_from_an_insertion_on() -> None:
     assert out.payload == b"<new>#3" and (out.seq - ISN - 1) % 2**32 == 2
     out, = talk.server(0, 4)  # two bytes of it are there: the byte in front of it is the last that may be acknowledged
     assert ack_of(out) == 1
+
+
+def test_what_was_acknowledged_early_is_sent_again() -> None:
+    """Bytes that may become the word are held, and acknowledged; let go, they are ours until the server has them (RFC 6298)."""
+    talk = Talk(b"<a text>")
+    assert talk.client(0, b"wo") == []
+    early, = talk.wait(0.1)
+    assert early.src == SERVER and ack_of(early) == 2
+    assert [s.payload for s in talk.client(2, b"xy")] == [b"wo", b"xy"]
+    again = [s for s in talk.wait(1.2) if s.src == CLIENT]  # both were lost; the client has no copy of the first any more
+    assert [(s.payload, (s.seq - ISN - 1) % 2**32) for s in again] == [(b"wo", 0)]
+    later = talk.wait(2.2)
+    assert [s.payload for s in later] == [b"wo"]
+    talk.server(0, 4)
+    assert talk.wait(20.0) == []
 
 
 def test_reset_behind_an_edit() -> None:
