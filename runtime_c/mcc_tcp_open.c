@@ -118,28 +118,23 @@ int mcc_tcp_take_reset(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc
 {
     unsigned d = t->id & 1;
     struct mcc_tcp_way *w = &tcp->way[d];
-    bool counts = reset_counts(t, tcp, s);
-    if (!counts) {
+    if (!reset_counts(t, tcp, s)) {
         t->shared->tcp.out_of_window++;
         if (mcc_tcp_strict(t->rules)) {
             mcc_core_drop(t->core, p, MCC_DROP_TCP_WINDOW);
             return MCC_PASS;
         }
+        t->ways[d].out(t->box, t->flow, t->id, p); /* no stream was edited: as it is */
+        return MCC_PASS;
     }
-    if (tcp->mapped && w->known) {
-        bool next = s->x == w->next;
-        uint64_t y = next ? w->sent : t->ways[d].forward ? t->ways[d].forward(t->flow, s->x) : s->x;
-        mcc_tcp_set_seq(p, w->isn + (uint32_t)y);
+    w->reset = true;
+    tcp->over = true;
+    *ending = MCC_END_RST;
+    if (w->known && tcp->mapped)
         mcc_tcp_translate(t, tcp, p, false);
-    }
-    if (counts) {
-        w->reset = true;
-        tcp->over = true;
-        *ending = MCC_END_RST;
-        if (t->ways[d].held) {
-            mcc_tcp_end(t, tcp, false); /* what is held goes in front of it */
-            mcc_tcp_set_seq(p, w->isn + (uint32_t)w->sent);
-        }
+    if (w->known && t->ways[d].held) {
+        mcc_tcp_end(t, tcp, false); /* what is held goes in front of it */
+        mcc_tcp_set_seq(p, w->isn + (uint32_t)w->sent);
     }
     t->ways[d].out(t->box, t->flow, t->id, p);
     return MCC_PASS;

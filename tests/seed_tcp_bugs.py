@@ -68,8 +68,10 @@ BUGS = (
     bug("unseen-ack", HEAD, "    if (beyond > 0) { /*", "    if (false) { /*", "an ACK of what was never sent becomes acceptable"),
     bug("waiting-skip", ORDER, "        uint32_t skip = (uint32_t)(w->next - p->pos);", "        uint32_t skip = 0;",
         "bytes that overlap are read twice", CAPTURES),
-    bug("reset-seq", OPEN, "        mcc_tcp_set_seq(p, w->isn + (uint32_t)y);\n        mcc_tcp_translate(t, tcp, p, false);\n    }\n    if (counts) {",
-        "    }\n    if (counts) {", "an RST behind an edit is not believed", "tests/unit/contexts"),
+    bug("reset-seq", OPEN, "        mcc_tcp_set_seq(p, w->isn + (uint32_t)w->sent);\n    }\n    t->ways", "    }\n    t->ways",
+        "an RST behind an edit is not believed"),
+    bug("reset-ack", OPEN, "    if (w->known && tcp->mapped)\n        mcc_tcp_translate(t, tcp, p, false);\n", "",
+        "an RST acknowledges in the wrong space"),
 )
 
 

@@ -14,7 +14,7 @@ from mcc import PASS, TCP4, Action, Element, Port, Stream, chain, duplex, elemen
 from mcc.api import Module
 from mcc.driver import compile_chain
 from mcc.std import WordMatcher
-from mcc.testing.frames import ACK, PSH, SYN, Segment, build, checksums_right, parse
+from mcc.testing.frames import ACK, PSH, RST, SYN, Segment, build, checksums_right, parse
 
 CLIENT, SERVER = bytes([10, 0, 0, 5]), bytes([10, 0, 1, 1])
 ISN, BACK = 2**32 - 20, 5000
@@ -43,13 +43,14 @@ def module(text: bytes | None) -> Module:
 class Talk:
     """A connection; positions count from 0 at ISN + 1 in the space of the host that a segment comes from or goes to."""
 
-    def __init__(self, text: bytes | None, *, scale: int = 0, window: int = 1000) -> None:
+    def __init__(self, text: bytes | None, *, scale: int = 0, window: int = 1000, opened: bool = True) -> None:
         self.box = module(text).open(start=0.0, seed=1, checksums="verify")
         self.at = 1.0
         options = ((2, struct.pack("!H", 1460)), (4, b""), (3, bytes([scale])))
-        self.client(0, b"", SYN, options=options, first=True)
-        self.server(0, None, SYN, options=options, window=window)
-        self.client(0, b"")
+        if opened:
+            self.client(0, b"", SYN, options=options, first=True)
+            self.server(0, None, SYN, options=options, window=window)
+            self.client(0, b"")
 
     def _send(self, port: str, s: Segment) -> list[Segment]:
         self.at += 0.001
@@ -185,12 +186,23 @@ def test_what_was_acknowledged_early_is_sent_again() -> None:
     assert talk.wait(20.0) == []
 
 
-def test_reset_behind_an_edit() -> None:
-    """An RST has the number that its receiver waits for."""
+def test_resets_behind_an_edit() -> None:
+    """An RST has the number that its receiver waits for (RFC 9293, 3.10.7.4); one far ahead is dropped (RFC 5961, 3)."""
     talk = Talk(b"<a text>")
     talk.client(0, b"word")
-    out, = talk.client(4, b"", 4)
+    assert talk.client(4 + 2**25, b"", RST) == []
+    out, = talk.client(4, b"", RST)
     assert (out.seq - ISN - 1) % 2**32 == 8
+    talk = Talk(b"<a text>")
+    talk.client(0, b"word")
+    out, = talk.server(0, 8, RST)
+    assert out.seq == BACK + 1 and ack_of(out) == 4
+
+
+def test_a_reset_of_nothing_keeps_its_number() -> None:
+    """Of a connection that did not come by, nothing is known."""
+    out, = Talk(None, opened=False).client(77, b"", RST)
+    assert out.seq == (ISN + 78) % 2**32
 
 
 def test_options_at_odd_places() -> None:
