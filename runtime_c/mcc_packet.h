@@ -80,24 +80,25 @@ struct mcc_packet {
     uint32_t in_len;      /* in a context: bytes at `pos`, as they came */
     uint32_t content_len; /* in a context: bytes at `content`, as they are */
     uint16_t headroom;    /* free bytes before data */
-    uint8_t refs;   /* who holds the buffer beside its owner: mcc_buffer_put() gives it back at 0 */
-    uint8_t stream; /* enum mcc_stream_flag */
+    uint16_t stream;      /* enum mcc_stream_flag */
     uint16_t
         gso; /* a super-frame of a live port: payload of each of its segments; 0: an ordinary frame */
     uint16_t
         mtu; /* the datagram came in fragments: the longest IP packet among them (mcc_frag.h); 0: it did not */
     uint32_t frag_id; /* then: the identification of an IPv6 one */
+    uint8_t refs; /* who holds the buffer beside its owner: mcc_buffer_put() gives it back at 0 */
 };
 
 enum mcc_stream_flag {
-    MCC_STREAM_CHANGED = 1, /* its content is not what came */
-    MCC_STREAM_FIN = 2,     /* the stream ends with it */
-    MCC_STREAM_MADE = 4,    /* it came out of another packet: its input was counted there */
-    MCC_STREAM_SENT = 8,    /* it has left already; what is held is for reading */
-    MCC_STREAM_LATE = 16,   /* it waited: its acknowledgement is old */
-    MCC_STREAM_HELD = 32,   /* it is counted among the held */
-    MCC_STREAM_TAKEN = 128, /* a datagram that an element takes out whole */
-    MCC_STREAM_MAPPED = 64, /* its header is in the receiver's space */
+    MCC_STREAM_CHANGED = 1,  /* it is not as it came: lengths and sums are to be put right */
+    MCC_STREAM_FIN = 2,      /* the stream ends with it */
+    MCC_STREAM_MADE = 4,     /* it came out of another packet: its input was counted there */
+    MCC_STREAM_SENT = 8,     /* it has left already; what is held is for reading */
+    MCC_STREAM_LATE = 16,    /* it waited: its acknowledgement is old */
+    MCC_STREAM_HELD = 32,    /* it is counted among the held */
+    MCC_STREAM_MAPPED = 64,  /* its header is in the receiver's space */
+    MCC_STREAM_TAKEN = 128,  /* a datagram that an element takes out whole */
+    MCC_STREAM_EDITED = 256, /* some of its content is an element's */
 };
 
 enum { MCC_MAX_VLANS = 8, MCC_HEADROOM = 128 };

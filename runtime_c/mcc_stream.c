@@ -98,7 +98,7 @@ struct mcc_packet *mcc_stream_part(struct mcc_core *core, const struct mcc_packe
     q->content = q->data + head;
     q->content_len = n;
     q->len = q->wire_len = head + n;
-    q->stream = (uint8_t)((p->stream | MCC_STREAM_CHANGED) & ~(MCC_STREAM_FIN | MCC_STREAM_HELD));
+    q->stream = (uint16_t)((p->stream | MCC_STREAM_CHANGED) & ~(MCC_STREAM_FIN | MCC_STREAM_HELD));
     core->made++;
     return q;
 }
@@ -187,7 +187,7 @@ static void stream_cut(struct mcc_packet *p, uint64_t a)
 {
     uint64_t from = a < p->pos ? p->pos : a;
     p->content_len -= (uint32_t)(packet_end(p) - from);
-    p->stream |= MCC_STREAM_CHANGED;
+    p->stream |= MCC_STREAM_CHANGED | MCC_STREAM_EDITED;
 }
 
 bool mcc_stream_edit(struct mcc_stream *st, uint64_t a, uint64_t b, const void *data, uint32_t n)
@@ -229,7 +229,7 @@ bool mcc_stream_edit(struct mcc_stream *st, uint64_t a, uint64_t b, const void *
         memmove(p->content + st->done, packet_at(p, st->edited), kept);
         st->done += (uint32_t)kept;
     }
-    p->stream |= MCC_STREAM_CHANGED;
+    p->stream |= MCC_STREAM_CHANGED | MCC_STREAM_EDITED;
     uint32_t written = n;
     bool whole = stream_fill(st, p, b, data, &written);
     edits_add(st->edits, e, a, (uint32_t)(b - a), written);
@@ -250,7 +250,7 @@ bool mcc_stream_mask(struct mcc_stream *st, uint64_t a, uint64_t b, uint8_t valu
         if (from >= to)
             continue;
         memset(packet_at(p, from), value, (size_t)(to - from));
-        p->stream |= MCC_STREAM_CHANGED;
+        p->stream |= MCC_STREAM_CHANGED | MCC_STREAM_EDITED;
     }
     return true;
 }
@@ -302,7 +302,7 @@ static void mcc_stream_unhold(struct mcc_core *core, struct mcc_packet *from,
 {
     for (; from != to; from = from->next)
         if (from->stream & MCC_STREAM_HELD) {
-            from->stream &= (uint8_t)~MCC_STREAM_HELD;
+            from->stream &= (uint16_t)~MCC_STREAM_HELD;
             core->held--;
         }
 }

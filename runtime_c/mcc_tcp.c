@@ -33,19 +33,22 @@ static int64_t reach(const struct mcc_tcp *tcp, unsigned d)
 
 /* ---------------------------------------------------------------- again */
 
-/* Counts a retransmission with other bytes than before, where nothing was edited between y and `end`, so that it can be told. */
+/* Counts bytes that came before, at x, with other values, where nothing was edited, so that it can be told. */
 static void conflicts(const struct mcc_turn *t, const struct mcc_tcp_way *w, const uint8_t *bytes,
-                      uint32_t len, uint64_t y, uint64_t end)
+                      uint32_t len, uint64_t x)
 {
+    const struct mcc_way *map = &t->ways[t->id & 1];
+    uint64_t y = map->forward_low ? map->forward_low(t->flow, x) : x;
+    uint64_t end = map->forward ? map->forward(t->flow, x + len) : x + len;
     bool changed = false,
          differs = end - y == len && mcc_tcp_differs(w, y, bytes, len, &changed) && !changed;
     uint32_t since;
     const struct mcc_packet *held =
         t->ways[t->id & 1].held ? t->ways[t->id & 1].held(t->flow, &since) : NULL;
     for (const struct mcc_packet *q = held; q && end - y == len && !differs; q = q->next) {
-        const struct mcc_span both = mcc_span_meet(q->pos, q->in_len, y, len);
-        if (both.len && !(q->stream & MCC_STREAM_CHANGED) && q->in_len == q->content_len)
-            differs = memcmp(q->content + (both.at - q->pos), bytes + (both.at - y), both.len) != 0;
+        const struct mcc_span both = mcc_span_meet(q->pos, q->in_len, x, len);
+        if (both.len && !(q->stream & MCC_STREAM_EDITED) && q->in_len == q->content_len)
+            differs = memcmp(q->content + (both.at - q->pos), bytes + (both.at - x), both.len) != 0;
     }
     if (differs)
         t->shared->tcp.conflicts++;
@@ -88,13 +91,11 @@ static void again(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pack
         map->out(t->box, t->flow, t->id, p);
         return;
     }
-    if (probe) { /* the byte before the next, whatever it says */
-        mcc_tcp_set_seq(p, w->isn + (uint32_t)limit - 1);
-        mcc_tcp_translate(t, tcp, p, false);
-        map->out(t->box, t->flow, t->id, p);
+    if (probe) { /* its byte may be garbage, or one that an element holds or has replaced: it goes without */
+        mcc_tcp_resend(t, tcp, p, limit - 1, 0, false);
         return;
     }
-    conflicts(t, w, p->content + before, s->len - before, low, high);
+    conflicts(t, w, p->content + before, s->len - before, first);
     bool fin = s->flags & MCC_TCP_FIN && w->fin && w->fin_sent && !w->queued;
     if (w->queued &&
         (int64_t)(low - limit) >= 0) { /* it has not left yet: the window has no room */
@@ -102,7 +103,7 @@ static void again(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pack
         mcc_core_drop(t->core, p, MCC_DROP_TCP_ANSWERED);
         return;
     }
-    if ((int64_t)(high - w->acked) <= 0 && !fin &&
+    if ((int64_t)((fin ? w->sent : high) - w->acked) <= 0 &&
         !(s->flags &
           MCC_TCP_SYN)) { /* the receiver has it: the sender must have lost our word of it */
         mcc_tcp_make(t, tcp, 1 - d, p, MCC_TCP_ACK);
@@ -115,6 +116,17 @@ static void again(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pack
 }
 
 /* ---------------------------------------------------------------- acknowledgements */
+
+/* The host of direction d has acknowledged up to y: what it has room for. */
+static void take_window(struct mcc_tcp *tcp, unsigned d, const struct mcc_segment *s, uint64_t y)
+{
+    const struct mcc_tcp_way *me = &tcp->way[d];
+    struct mcc_tcp_way *w = &tcp->way[1 - d];
+    w->edge_y = y + ((uint64_t)me->window << (s->flags & MCC_TCP_SYN ? 0 : me->scale));
+    w->windowed = true;
+    if (!tcp->mapped)
+        w->edge = w->edge_y; /* the other host is shown it as it is */
+}
 
 /* What the sender of p says of the other host's bytes. */
 void mcc_tcp_take_ack(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct mcc_segment *s)
@@ -132,16 +144,14 @@ void mcc_tcp_take_ack(const struct mcc_turn *t, struct mcc_tcp *tcp, const struc
             struct mcc_turn back = mcc_turn_back(t);
             mcc_tcp_skip_hole(t, w, (uint64_t)beyond);
             w->acked = y;
+            take_window(tcp, d, s, y);
             mcc_tcp_acked(t, w);
             mcc_tcp_deliver_waiting(&back, tcp);
         }
         return;
     }
-    if ((int64_t)(y - w->acked) >= 0) {
-        w->edge_y =
-            y + ((uint64_t)tcp->way[d].window << (s->flags & MCC_TCP_SYN ? 0 : tcp->way[d].scale));
-        w->windowed = true;
-    }
+    if ((int64_t)(y - w->acked) >= 0)
+        take_window(tcp, d, s, y);
     if ((int64_t)(y - w->acked) > 0) {
         w->acked = y;
         w->tries = w->dup_acks = 0;
@@ -172,10 +182,12 @@ static void pass(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packe
         uint64_t y = mcc_tcp_left(w);
         if (s->x != w->next) {
             y = t->ways[d].forward ? t->ways[d].forward(t->flow, s->x) : s->x;
-            if ((int64_t)(s->x - w->next) > 0)
+            if (s->x + 1 == w->next && w->told == w->next) /* a keep-alive wants an answer */
+                y = w->acked - 1;
+            else if ((int64_t)(s->x - w->next) > 0)
                 y = w->sent + (s->x - w->next);
             else if ((int64_t)(y - mcc_tcp_left(w)) >= 0) /* what is behind stays behind */
-                y = mcc_tcp_left(w) - 1;                  /* a keep-alive wants an answer */
+                y = mcc_tcp_left(w) - 1;
         }
         mcc_tcp_set_seq(p, w->isn + (uint32_t)y);
     }
@@ -248,12 +260,9 @@ static int data_segment(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mc
         t->shared->tcp.overlaps++;
         mcc_tcp_payload(p, 0, s->len);
         if (mcc_tcp_strict(t->rules)) {
-            const struct mcc_way *map = &t->ways[t->id & 1];
             uint32_t n = old < s->len ? old : s->len;
-            conflicts(t, w, p->content, n,
-                      map->forward_low ? map->forward_low(t->flow, s->x) : s->x,
-                      map->forward_low ? map->forward_low(t->flow, s->x + n) : s->x + n);
-            mcc_tcp_cut_front(p, old < s->len ? old : s->len);
+            conflicts(t, w, p->content, n, s->x);
+            mcc_tcp_cut_front(p, n);
         } else if (mcc_tcp_differs(w, s->x, p->content, old < s->len ? old : s->len, &changed)) {
             t->shared->tcp.conflicts++;
             mcc_tcp_overlay(w, s->x, p->content, old < s->len ? old : s->len);
@@ -340,8 +349,11 @@ int mcc_tcp_in(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet 
             return MCC_PASS;
         }
     }
-    if (__builtin_expect(s.flags & MCC_TCP_RST, 0))
-        return mcc_tcp_take_reset(t, tcp, p, &s, ending);
+    if (__builtin_expect(s.flags & MCC_TCP_RST, 0)) {
+        if (mcc_tcp_take_reset(t, tcp, p, &s, ending) == MCC_TCP_NO_END)
+            pass(t, tcp, p, &s);
+        return MCC_PASS;
+    }
     int64_t far = (int64_t)(s.x - me->next), most = reach(tcp, d);
     if (__builtin_expect(far > most || -far > most, 0)) {
         t->shared->tcp.out_of_window++;

@@ -53,7 +53,6 @@ struct mcc_tcp_way {   /* one direction, by the host that sends */
     uint32_t waiting_since; /* tick */
     uint32_t rto_at;        /* tick at which owned data is sent again; 0: not armed */
     uint16_t window;        /* as this host last announced it */
-    uint16_t window_out;    /* as it was passed on */
     uint16_t mss;           /* largest segment this host takes; 0: not known */
     uint16_t biggest;       /* payload and options of the largest segment it sent */
     uint16_t path; /* longest IP packet that gets through, by ICMP errors; 0: none said so */
@@ -256,7 +255,8 @@ void mcc_tcp_learn_stamp(const struct mcc_packet *p, struct mcc_tcp_way *w);
 /* The first segments: who counts from where. MCC_PASS, or MCC_TCP_AGAIN as mcc_tcp_in. */
 int mcc_tcp_open(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
                  const struct mcc_segment *s);
-/* An RST; p is taken. */
+/* An RST. MCC_PASS: p is taken; MCC_TCP_NO_END: it is not, and goes on as a segment without data. */
+enum { MCC_TCP_NO_END = -21 };
 int mcc_tcp_take_reset(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
                        const struct mcc_segment *s, int *ending);
 /* A segment of a connection that an element ended; p is taken. */

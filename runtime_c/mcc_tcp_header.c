@@ -112,8 +112,10 @@ void mcc_tcp_urgent(const struct mcc_turn *t, const struct mcc_tcp_way *w, struc
     const struct mcc_way *map = &t->ways[t->id & 1];
     uint32_t seq = mcc_load32(p->data + p->l4 + 4), pointer = mcc_load16(p->data + p->l4 + 18);
     uint64_t end = mcc_tcp_unwrap(seq, w->isn, w->next) + pointer; /* behind the last urgent byte */
-    if (!(p->stream & MCC_STREAM_MAPPED) && map->forward && pointer)
-        end = map->forward(t->flow, end - 1) + 1;
+    if (!(p->stream & MCC_STREAM_MAPPED) && map->forward && pointer) {
+        bool decided = (int64_t)(end - (p->pos + p->in_len)) <= 0; /* else a later segment tells */
+        end = decided ? map->forward_low(t->flow, end) : y;
+    }
     int64_t ahead = (int64_t)(end - y);
     if (t->rules->urgent == MCC_URGENT_CLEAR || ahead <= 0) {
         set8(p, p->l4 + 13u, p->data[p->l4 + 13] & (uint8_t)~MCC_TCP_URG);
@@ -132,17 +134,17 @@ uint64_t mcc_tcp_shown(const struct mcc_turn *t, const struct mcc_tcp *tcp, unsi
     return (int64_t)(x - w->next) > 0 ? w->next : x;
 }
 
-/* The window field that shows the sender of way w, in its own space, what the receiver has room for. */
+/* The window field that shows the sender of way w, in its own space, what the receiver has room for: up to edge_y. */
 static uint16_t window_for(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned d,
-                           uint64_t ack_y, uint64_t ack_x, uint16_t window)
+                           uint64_t ack_y, uint64_t ack_x, uint64_t edge_y)
 {
     struct mcc_tcp_way *w = &tcp->way[d];
     unsigned scale = tcp->way[1 - d].scale;
-    if (window == 0) {
+    uint64_t edge = edge_y;
+    if ((int64_t)(edge_y - ack_y) <= 0) {
         w->edge = ack_x;
         return 0;
     }
-    uint64_t edge_y = ack_y + ((uint64_t)window << scale), edge = edge_y;
     if (t->ways[d].back) {
         uint64_t sent_x = t->ways[d].back(t->flow, w->sent);
         edge = (int64_t)(edge_y - w->sent) >= 0 ? sent_x + (edge_y - w->sent)
@@ -226,11 +228,11 @@ void mcc_tcp_translate(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc
     if ((int64_t)(x - w->told) > 0)
         w->told = x;
     set32(p, p->l4 + 8u, w->isn + (uint32_t)x);
-    uint16_t window = late ? me->window : mcc_load16(p->data + p->l4 + 14);
     bool syn = p->data[p->l4 + 13] & MCC_TCP_SYN;
     if (!syn && y == w->acked) {
-        me->window_out = window_for(t, tcp, back, y, x, window);
-        set16(p, p->l4 + 14u, me->window_out);
+        uint64_t edge_y = y + ((uint64_t)mcc_load16(p->data + p->l4 + 14) << me->scale);
+        uint16_t window = window_for(t, tcp, back, y, x, late ? w->edge_y : edge_y);
+        set16(p, p->l4 + 14u, window);
     }
     struct mcc_tcp_options o;
     if ((p->data[p->l4 + 12] >> 4) > 5) {
@@ -349,8 +351,8 @@ static void make(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned from,
         mcc_put32(head + 8, w->isn + (uint32_t)ack);
     head[13] = flags;
     if (!(flags & MCC_TCP_RST)) {
-        me->window_out = window_for(t, tcp, 1 - from, w->acked, ack, me->window);
-        mcc_put16(head + 14, me->window_out);
+        uint16_t window = window_for(t, tcp, 1 - from, w->acked, ack, w->edge_y);
+        mcc_put16(head + 14, window);
     }
     if (stamps) {
         mcc_put32(head + 20, 0x0101080a);

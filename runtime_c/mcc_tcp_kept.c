@@ -8,7 +8,7 @@ enum { HISTORY = 32768 };
 static void kept_give(struct mcc_streams *s, struct mcc_kept *k)
 {
     if (k->packet->stream & MCC_STREAM_HELD) { /* queued, and never left */
-        k->packet->stream &= (uint8_t)~MCC_STREAM_HELD;
+        k->packet->stream &= (uint16_t)~MCC_STREAM_HELD;
         s->core->held--;
         s->core->drops[MCC_DROP_TCP_CLOSED]++;
     } else {
@@ -64,7 +64,7 @@ bool mcc_tcp_keep(const struct mcc_turn *t, struct mcc_tcp_way *w, struct mcc_pa
                            .y = y,
                            .len = len,
                            .owned = owned,
-                           .changed = p->stream & MCC_STREAM_CHANGED,
+                           .changed = (p->stream & MCC_STREAM_EDITED) != 0,
                            .fin = fin};
     if (w->newest)
         w->newest->next = k;

@@ -100,17 +100,22 @@ int mcc_tcp_open(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packe
 
 /* ---------------------------------------------------------------- RST */
 
-/* Whether a reset is one that its receiver may believe (RFC 5961, 3). */
-static bool reset_counts(const struct mcc_turn *t, const struct mcc_tcp *tcp,
-                         const struct mcc_segment *s)
+enum reset { RESET_FAR, RESET_NEAR, RESET_EXACT };
+
+/* Whether a reset is one that its receiver may believe (RFC 5961, 3): it has the next number, or answers the receiver's word of
+ * what it has; one that is near gets a challenge. */
+static enum reset reset_kind(const struct mcc_turn *t, const struct mcc_tcp *tcp,
+                             const struct mcc_segment *s)
 {
     unsigned d = t->id & 1;
     const struct mcc_tcp_way *w = &tcp->way[d];
     if (!w->known || tcp->state == MCC_TCP_NEW)
-        return true;
+        return RESET_EXACT;
     uint64_t acked = t->ways[d].back ? t->ways[d].back(t->flow, w->acked) : w->acked;
+    if (s->x == w->next || s->x == acked || s->x == w->told)
+        return RESET_EXACT;
     int64_t ahead = (int64_t)(s->x - w->next), behind = (int64_t)(s->x - acked);
-    return ahead <= 65536 * 16 && behind >= -1;
+    return ahead <= 65536 * 16 && behind >= -1 ? RESET_NEAR : RESET_FAR;
 }
 
 int mcc_tcp_take_reset(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
@@ -118,7 +123,10 @@ int mcc_tcp_take_reset(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc
 {
     unsigned d = t->id & 1;
     struct mcc_tcp_way *w = &tcp->way[d];
-    if (!reset_counts(t, tcp, s)) {
+    enum reset kind = reset_kind(t, tcp, s);
+    if (kind == RESET_NEAR && mcc_tcp_strict(t->rules))
+        return MCC_TCP_NO_END; /* the receiver answers with a challenge, and the connection goes on */
+    if (kind == RESET_FAR) {
         t->shared->tcp.out_of_window++;
         if (mcc_tcp_strict(t->rules)) {
             mcc_core_drop(t->core, p, MCC_DROP_TCP_WINDOW);
@@ -134,7 +142,7 @@ int mcc_tcp_take_reset(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc
         mcc_tcp_translate(t, tcp, p, false);
     if (w->known && t->ways[d].held) {
         mcc_tcp_end(t, tcp, false); /* what is held goes in front of it */
-        mcc_tcp_set_seq(p, w->isn + (uint32_t)w->sent);
+        mcc_tcp_set_seq(p, w->isn + (uint32_t)(s->x == w->next ? w->sent : w->acked));
     }
     t->ways[d].out(t->box, t->flow, t->id, p);
     return MCC_PASS;

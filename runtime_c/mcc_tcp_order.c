@@ -57,7 +57,7 @@ bool mcc_tcp_deliver_waiting(const struct mcc_turn *t, struct mcc_tcp *tcp)
                 mcc_tcp_cut_front(p, skip);
             }
         }
-        p->stream &= (uint8_t)~MCC_STREAM_FIN;
+        p->stream &= (uint16_t)~MCC_STREAM_FIN;
         p->stream |= MCC_STREAM_LATE;
         if (!mcc_tcp_deliver(t, tcp, p, fin))
             return false;

@@ -88,8 +88,9 @@ static void send_one(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_p
     unsigned d = t->id & 1;
     struct mcc_tcp_way *w = &tcp->way[d];
     uint64_t y = w->sent;
-    bool late = p->stream & MCC_STREAM_LATE;
-    if (tcp->mapped || late || p->stream & MCC_STREAM_CHANGED)
+    bool late = p->stream & MCC_STREAM_LATE,
+         urgent = t->ways[d].forward && p->data[p->l4 + 13] & MCC_TCP_URG;
+    if (tcp->mapped || late || p->stream & MCC_STREAM_CHANGED || urgent)
         prepare(t, tcp, p, y, n, fin, late);
     bool owned = is_owned(t, w, p, y);
     w->sent += n + fin;
@@ -182,7 +183,7 @@ void mcc_tcp_push(const struct mcc_turn *t, struct mcc_tcp *tcp, bool probe)
             return;
         if (whole) { /* it leaves in the place of the packet that was queued */
             t->core->held--;
-            k->packet->stream &= (uint8_t)~MCC_STREAM_HELD;
+            k->packet->stream &= (uint16_t)~MCC_STREAM_HELD;
             t->core->kept++;
             t->core->made--;
         }
@@ -325,18 +326,27 @@ void mcc_tcp_resend_owned(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigne
     struct mcc_tcp_way *w = &tcp->way[d];
     struct mcc_turn turn = *t;
     turn.id = (t->id & ~1u) | d;
-    if (w->kept && w->kept == w->queued) {
+    struct mcc_kept *k = w->kept;
+    if (k && k == w->queued && !k->gone) {
         mcc_tcp_push(&turn, tcp, true);
         return;
     }
-    struct mcc_packet *q =
-        w->kept && w->kept->owned ? mcc_buffer_copy(t->core->buffers, w->kept->packet) : NULL;
+    if (!k || !k->owned)
+        return;
+    bool part = k == w->queued; /* the rest of it has not left yet */
+    struct mcc_packet *q = part ? mcc_stream_part(t->core, k->packet, k->bytes, k->gone)
+                                : mcc_buffer_copy(t->core->buffers, k->packet);
     if (!q)
         return;
-    mcc_tcp_refresh_stamps(&turn, tcp, q);
-    mcc_tcp_translate(&turn, tcp, q, true);
+    if (part) {
+        q->stream |= MCC_STREAM_CHANGED;
+        prepare(&turn, tcp, q, k->y, k->gone, false, true);
+    } else {
+        mcc_tcp_refresh_stamps(&turn, tcp, q);
+        mcc_tcp_translate(&turn, tcp, q, true);
+        t->core->made++;
+    }
     q->at = t->core->now;
-    t->core->made++;
     t->shared->tcp.resent++;
     turn.ways[d].out(turn.box, turn.flow, turn.id, q);
 }

@@ -108,9 +108,11 @@ static void holding_due(const struct mcc_turn *t, struct mcc_tcp *tcp)
 bool mcc_tcp_due(const struct mcc_turn *t, struct mcc_tcp *tcp)
 {
     tcp->armed = 0;
-    if (tcp->state >= MCC_TCP_CLOSING && tcp->closed_at <= t->core->tick)
+    if (tcp->state >= MCC_TCP_CLOSING && tcp->closed_at <= t->core->tick) {
         tcp->over = true;
-    for (unsigned d = 0; d < 2 && !tcp->over; d++) {
+        return true;
+    }
+    for (unsigned d = 0; d < 2; d++) {
         struct mcc_turn turn = *t;
         struct mcc_tcp_way *w = &tcp->way[d];
         turn.id = (t->id & ~1u) | d;
@@ -118,7 +120,7 @@ bool mcc_tcp_due(const struct mcc_turn *t, struct mcc_tcp *tcp)
             t->shared->tcp.resets++;
             mcc_tcp_close(&turn, tcp, w->kept->packet, true);
             tcp->over = true;
-            break;
+            return true;
         }
         holding_due(&turn, tcp);
         if (w->waiting && t->rules->reorder_ticks &&
@@ -127,8 +129,6 @@ bool mcc_tcp_due(const struct mcc_turn *t, struct mcc_tcp *tcp)
             drop_waiting(&turn, w, MCC_DROP_TCP_LATE);
         }
     }
-    if (tcp->over)
-        return true;
     mcc_tcp_wake(t, tcp);
     return false;
 }

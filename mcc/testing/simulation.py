@@ -34,6 +34,9 @@ Injection = tuple[float, str, Callable[[Trace], bytes | None]]
 STEP = 0.02
 """Seconds of box time at once while nothing else is due: about one tick of a box's timers."""
 
+STORM = 20_000
+"""Events of a dialogue after which nobody makes progress any more. Ordinary ones have tens, the longest a few hundred."""
+
 
 class Simulation:
     """One run. The box gets each frame at its time, and time itself in steps, so that its timers act when due."""
@@ -85,9 +88,9 @@ class Simulation:
     # ------------------------------------------------------------ what happens
 
     def run(self) -> Trace:
-        """Until both ends are done and the wire is empty, or patience is over."""
+        """Until both ends are done and the wire is empty, patience is over, or both answer each other without end."""
         end = self.start + self.d.patience
-        while self.now < end:
+        while self.now < end and len(self.trace.events) < STORM:
             due = self._heap[0][0] if self._heap else end
             timer = min((t for h in self.hosts.values() if (t := h.next_timer()) is not None), default=end)
             if not self._heap and self._over():

@@ -41,7 +41,7 @@ def streams_right(subject: Subject, trace: Trace, number: int, *, complete: bool
         known, wrong = bytes_at(segments(trace, f"box>{name}", from_client))
         require(not wrong, number, f"to the {name}: {'; '.join(wrong[:3])}", trace)
         for i, byte in sorted(known.items()):
-            there = f"{expected[i]:#04x}" if i < len(expected) else "nothing"
+            there = f"{expected[i]:#04x}" if 0 <= i < len(expected) else "nothing"
             require(there == f"{byte:#04x}", number,
                     f"to the {name}: byte {i} went out as {byte:#04x}, expected is {there}", trace)
         got = bytes(receiver.stream)

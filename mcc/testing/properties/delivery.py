@@ -133,9 +133,9 @@ def owned(subject: Subject, data: Any) -> None:
     mute = data.draw(st.integers(15, 90), "silent after 1/10 ms")
     client = Host(writes=((0.0, payload),), cuts=data.draw(sizes(), "cuts"), mute_at=mute / 10_000, close_at=None,
                   stop_and_wait=data.draw(st.booleans(), "one at a time"), rto=1.0, rto_cap=1.0)
-    links = ((), (Fate(), Fate(), *data.draw(impairments(("lose",), 12), "behind the box")), (), ())
+    links = ((), (Fate(), Fate(), *data.draw(impairments(("lose",), 8), "behind the box")), (), ())
     server = Host(isn=900_000, close_at=None, rto=1.0, rto_cap=64.0)
-    trace = subject.run(Dialogue(client, server, links, patience=100.0))
+    trace = subject.run(Dialogue(client, server, links, patience=300.0))
     acked = trace.client.sender.una - 1
     sure = _certain(subject, payload, acked)
     got = bytes(trace.server.receiver.stream)

@@ -55,8 +55,10 @@ def ends(subject: Subject, data: Any) -> None:
     elif abort == "server":
         d = replace(d, server=replace(d.server, abort_at=when, close_at=None))
     trace = subject.run(replace(d, patience=20.0))
+    reset = min((n for side in ("client", "server") for n, _, s in ordered(trace, f"{side}>box") if s.has(RST)),
+                default=len(trace.events))  # what is under way to a dead host says nothing any more
     for name, plan, from_client in (("server", d.client, True), ("client", d.server, False)):
-        out = segments(trace, f"box>{name}", from_client)
+        out = [s for n, _, s in ordered(trace, f"box>{name}") if n < reset and trace.from_client(s) == from_client]
         isn = Numbering(out).isn
         if isn is None:
             continue
