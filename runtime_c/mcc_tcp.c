@@ -4,7 +4,7 @@
 #include "mcc_header.h"
 #include "mcc_made.h"
 
-enum { KEEPALIVE = 1, SLACK = 1 << 20, ANY_SCALE = 14 };
+enum { PROBED = 6, KEEPALIVE = 1, SLACK = 1 << 20, ANY_SCALE = 14 };
 
 /* ---------------------------------------------------------------- reading a segment */
 
@@ -103,9 +103,10 @@ static void again(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pack
         mcc_core_drop(t->core, p, MCC_DROP_TCP_ANSWERED);
         return;
     }
-    if ((int64_t)((fin ? w->sent : high) - w->acked) <= 0 &&
-        !(s->flags &
-          MCC_TCP_SYN)) { /* the receiver has it: the sender must have lost our word of it */
+    /* the receiver has it: the sender must have lost our word of it */
+    if ((int64_t)((fin ? w->sent : high) - w->acked) <= 0 && !(s->flags & MCC_TCP_SYN)) {
+        if (w->queued) /* it probes for room, which is ours to do */
+            mcc_tcp_push(t, tcp, true);
         mcc_tcp_make(t, tcp, 1 - d, p, MCC_TCP_ACK);
         mcc_core_drop(t->core, p, MCC_DROP_TCP_ANSWERED);
         return;
@@ -161,6 +162,9 @@ void mcc_tcp_take_ack(const struct mcc_turn *t, struct mcc_tcp *tcp, const struc
         w->rto_at = 0;
         if (w->kept && w->kept->owned)
             mcc_tcp_wake(t, tcp);
+    } else if (w->queued && y == w->acked && w->tries > PROBED) {
+        w->tries =
+            PROBED; /* a receiver that answers probes may be without room for ever (RFC 9293, 3.8.6.1) */
     } else if (y == w->acked && s->len == 0 && w->kept && w->kept->owned && ++w->dup_acks == 3) {
         mcc_tcp_resend_owned(t, tcp, 1 - d); /* RFC 5681, 3.2, for what is ours to send again */
     }

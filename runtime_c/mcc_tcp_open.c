@@ -36,8 +36,9 @@ void mcc_tcp_learn_stamp(const struct mcc_packet *p, struct mcc_tcp_way *w)
         mcc_tcp_options(p, &o);
         at = o.stamps;
     }
-    if (at) {
-        w->stamp = mcc_load32(p->data + at + 2);
+    uint32_t stamp = at ? mcc_load32(p->data + at + 2) : 0;
+    if (at && (!w->stamped || (int32_t)(stamp - w->stamp) >= 0)) { /* else the segment is late */
+        w->stamp = stamp;
         w->stamped = true;
     }
 }

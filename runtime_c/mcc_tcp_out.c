@@ -126,11 +126,12 @@ void mcc_tcp_own_all(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct
 
 /* ---------------------------------------------------------------- the receiver's window */
 
-/* How many of n bytes at y the receiver has room for. A stream that does not grow is its sender's business. */
+/* How many of n bytes at y the receiver has room for. A stream that does not grow, nor was acknowledged here, is its sender's
+ * business. */
 static uint32_t room_for(const struct mcc_turn *t, const struct mcc_tcp_way *w, uint64_t y,
                          uint32_t n)
 {
-    if (!t->ways[t->id & 1].forward || !w->windowed)
+    if ((!t->ways[t->id & 1].forward && !w->early) || !w->windowed)
         return n;
     if (w->queued)
         return 0;
@@ -327,7 +328,7 @@ void mcc_tcp_resend_owned(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigne
     struct mcc_turn turn = *t;
     turn.id = (t->id & ~1u) | d;
     struct mcc_kept *k = w->kept;
-    if (k && k == w->queued && !k->gone) {
+    if (k && k == w->queued && (int64_t)(k->y + k->gone - w->acked) <= 0) {
         mcc_tcp_push(&turn, tcp, true);
         return;
     }

@@ -35,7 +35,7 @@ STEP = 0.02
 """Seconds of box time at once while nothing else is due: about one tick of a box's timers."""
 
 STORM = 20_000
-"""Events of a dialogue after which nobody makes progress any more. Ordinary ones have tens, the longest a few hundred."""
+"""Events of a dialogue after which nobody makes progress. Ordinary ones have tens, the longest a few hundred."""
 
 
 class Simulation:

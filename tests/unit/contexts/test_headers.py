@@ -2,92 +2,10 @@
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterator
-from dataclasses import replace
-from functools import cache
-from typing import Any
-
 import pytest
 
-from mcc import PASS, TCP4, Action, Element, Port, Stream, chain, duplex, element, tcp
-from mcc.api import Module
-from mcc.driver import compile_chain
-from mcc.std import WordMatcher
-from mcc.testing.frames import ACK, PSH, RST, SYN, Segment, build, checksums_right, parse
-
-CLIENT, SERVER = bytes([10, 0, 0, 5]), bytes([10, 0, 1, 1])
-ISN, BACK = 2**32 - 20, 5000
-"""The client's numbers wrap inside the first words."""
-
-
-@element(session=TCP4)
-class Insert(Element):
-    """b"<new>" in front of every b"#"."""
-
-    def process_data(self, stream: Stream) -> Action:
-        for m in stream.matches(b"#"):
-            stream.insert(m.start, b"<new>")
-        return PASS
-
-
-@cache
-def module(text: bytes | None) -> Module:
-    """Every b"word" gives way to `text`; None: Insert."""
-    def make() -> Iterator[Any]:
-        one = Insert() if text is None else WordMatcher([b"word"], mode="replace", text=text)
-        yield duplex(Port("lan"), tcp(one), Port("wan"))
-    return Module(compile_chain(chain(make)), level="-O0")
-
-
-class Talk:
-    """A connection; positions count from 0 at ISN + 1 in the space of the host that a segment comes from or goes to."""
-
-    def __init__(self, text: bytes | None, *, scale: int = 0, window: int = 1000, opened: bool = True) -> None:
-        self.box = module(text).open(start=0.0, seed=1, checksums="verify")
-        self.at = 1.0
-        options = ((2, struct.pack("!H", 1460)), (4, b""), (3, bytes([scale])))
-        if opened:
-            self.client(0, b"", SYN, options=options, first=True)
-            self.server(0, None, SYN, options=options, window=window)
-            self.client(0, b"")
-
-    def _send(self, port: str, s: Segment) -> list[Segment]:
-        self.at += 0.001
-        out = self.box.send(port, build(s), at=self.at)
-        assert all(checksums_right(x.frame) for x in out)
-        found = [parse(x.frame) for x in out]
-        return [x for x in found if x is not None]
-
-    def wait(self, seconds: float) -> list[Segment]:
-        self.at += seconds
-        out = self.box.advance(to=self.at)
-        assert all(checksums_right(x.frame) for x in out)
-        return [s for s in (parse(x.frame) for x in out) if s is not None]
-
-    def client(self, seq: int, data: bytes, flags: int = 0, *, first: bool = False, options: Any = ()) -> list[Segment]:
-        s = Segment(CLIENT, SERVER, 4000, 80, (ISN + 1 - bool(flags & SYN) + seq) % 2**32, 0 if first else BACK + 1,
-                    flags or ACK | PSH, 65535, options, data)
-        return self._send("lan", s)
-
-    def server(self, seq: int, ack: int | None, flags: int = 0, *, window: int = 1000, options: Any = ()) -> list[Segment]:
-        """ack: position in what the server got."""
-        s = Segment(SERVER, CLIENT, 80, 4000, (BACK + 1 - bool(flags & SYN) + seq) % 2**32, (ISN + 1 + (ack or 0)) % 2**32,
-                    flags | ACK, window, options)
-        return self._send("wan", s)
-
-
-def ack_of(s: Segment) -> int:
-    return (s.ack - ISN - 1) % 2**32
-
-
-def blocks(s: Segment) -> list[tuple[int, int]]:
-    raw = next((v for k, v in s.options if k == 5), b"")
-    return [tuple((n - ISN - 1) % 2**32 for n in struct.unpack("!II", raw[i:i + 8])) for i in range(0, len(raw), 8)]
-
-
-def sack(*pairs: tuple[int, int]) -> Any:
-    return ((1, b""), (1, b""), (5, b"".join(struct.pack("!II", *((ISN + 1 + n) % 2**32 for n in p)) for p in pairs)))
+from mcc.testing.frames import ACK, RST, Segment
+from tests.unit.contexts.talk import BACK, CLIENT, ISN, SERVER, Talk, ack_of, blocks, sack, seq_of
 
 
 def test_acknowledgements_and_blocks() -> None:
@@ -153,10 +71,10 @@ def test_a_retransmission_cut_elsewhere() -> None:
     out = talk.client(5, b"d6789wo")
     data = b"01<a text>6789<a text>45"
     for s in out:
-        at = (s.seq - ISN - 1) % 2**32
+        at = seq_of(s)
         assert s.payload == data[at:at + len(s.payload)]
-    first = min((s.seq - ISN - 1) % 2**32 for s in out)
-    last = max((s.seq - ISN - 1) % 2**32 + len(s.payload) for s in out)
+    first = min(seq_of(s) for s in out)
+    last = max(seq_of(s) + len(s.payload) for s in out)
     assert first <= 2 and last >= 14, "all that goes with these bytes, the insertion in front of them too"
 
 
@@ -166,7 +84,7 @@ def test_a_retransmission_from_an_insertion_on() -> None:
     talk.client(0, b"01")
     assert [s.payload for s in talk.client(2, b"#3")] == [b"<new>#3"]
     out, = talk.client(2, b"#3")
-    assert out.payload == b"<new>#3" and (out.seq - ISN - 1) % 2**32 == 2
+    assert out.payload == b"<new>#3" and seq_of(out) == 2
     out, = talk.server(0, 4)  # two bytes of it are there: the byte in front of it is the last that may be acknowledged
     assert ack_of(out) == 1
 
@@ -179,7 +97,7 @@ def test_what_was_acknowledged_early_is_sent_again() -> None:
     assert early.src == SERVER and ack_of(early) == 2
     assert [s.payload for s in talk.client(2, b"xy")] == [b"wo", b"xy"]
     again = [s for s in talk.wait(1.2) if s.src == CLIENT]  # both were lost; the client has no copy of the first any more
-    assert [(s.payload, (s.seq - ISN - 1) % 2**32) for s in again] == [(b"wo", 0)]
+    assert [(s.payload, seq_of(s)) for s in again] == [(b"wo", 0)]
     later = talk.wait(2.2)
     assert [s.payload for s in later] == [b"wo"]
     talk.server(0, 4)
@@ -192,7 +110,7 @@ def test_resets_behind_an_edit() -> None:
     talk.client(0, b"word")
     assert talk.client(4 + 2**25, b"", RST) == []
     out, = talk.client(4, b"", RST)
-    assert (out.seq - ISN - 1) % 2**32 == 8
+    assert seq_of(out) == 8
     talk = Talk(b"<a text>")
     talk.client(0, b"word")
     out, = talk.server(0, 8, RST)
@@ -212,5 +130,5 @@ def test_options_at_odd_places() -> None:
     talk.client(8, b"89")
     s = Segment(SERVER, CLIENT, 80, 4000, BACK + 1, ISN + 1, ACK, 1000, ((1, b""), *sack((12, 14))[2:]))
     assert len(s.options) == 2
-    out, = talk._send("wan", replace(s))
+    out, = talk.send("wan", s)
     assert blocks(out) == [(8, 10)]

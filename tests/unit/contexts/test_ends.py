@@ -1,0 +1,84 @@
+"""FINs, resets, late timestamps and conflicts of an edited stream, segment by segment, expected values worked out by hand."""
+
+from __future__ import annotations
+
+import struct
+
+from mcc.testing.frames import ACK, FIN, PSH, RST, SYN
+from tests.unit.contexts.talk import Talk, ack_of, seq_of
+
+
+def closed() -> Talk:
+    """Both sides have closed, the last "wor" was held for a while (4 + 3 bytes from the client, 8 + 3 to the server)."""
+    talk = Talk(b"<a text>")
+    talk.client(0, b"word")
+    talk.client(4, b"wor")
+    talk.client(7, b"", ACK | FIN)
+    talk.server(0, 12, FIN)
+    talk.client(8, b"", ACK, ack=1)
+    return talk
+
+
+def test_numbers_are_mapped_until_the_last_acknowledgement_may_have_arrived() -> None:
+    """A timer of the time before comes up meanwhile; the client's last ACK was lost behind the box."""
+    talk = closed()
+    talk.wait(0.3)
+    assert [ack_of(s) for s in talk.server(0, 12, FIN) if s.sport == 80] in ([], [8])  # it may be answered here
+    out, = talk.client(8, b"", ACK, ack=1)
+    assert seq_of(out) == 12
+
+
+def test_a_fin_that_comes_again_keeps_its_place() -> None:
+    """Acknowledged long since: it is answered here, or goes out where it was, never behind itself."""
+    talk = closed()
+    for seq, data in ((7, b""), (4, b"wor"), (0, b"wordwor")):
+        for s in talk.client(seq, data, ACK | FIN, ack=1):
+            assert s.sport == 80 and ack_of(s) == 8 or seq_of(s) + len(s.payload) == 11
+
+
+def test_a_reset_that_is_only_near_ends_nothing() -> None:
+    """RFC 5961, 3: its receiver answers with a challenge, and the connection goes on, with its numbers mapped."""
+    talk = Talk(b"<a text>")
+    talk.client(0, b"word")
+    out, = talk.client(9, b"", RST)
+    assert out.flags & RST and seq_of(out) == 8 + 5
+    challenge, = talk.server(0, 8)
+    assert ack_of(challenge) == 4
+    out, = talk.client(4, b"..")
+    assert seq_of(out) == 8
+
+
+def test_a_late_timestamp_is_not_shown_again() -> None:
+    """RFC 7323, 5: an acknowledgement made here with a TSval older than one that was seen would be thrown away."""
+    def stamps(val: int, ecr: int) -> tuple[tuple[int, bytes], ...]:
+        return (1, b""), (1, b""), (8, struct.pack("!II", val, ecr))
+
+    talk = Talk(b"<a text>", opened=False)
+    talk.client(0, b"", SYN, options=((2, b"\x05\xb4"), *stamps(1, 0)), first=True)
+    talk.server(0, None, SYN, options=((2, b"\x05\xb4"), *stamps(500, 1)))
+    talk.client(0, b"", options=stamps(2, 500))
+    talk.server(0, 0, PSH, b"word", options=stamps(510, 2))
+    talk.client(0, b"", ACK, ack=8, options=stamps(60, 510))
+    talk.client(0, b"", ACK, options=stamps(10, 500))  # it was overtaken
+    out, = talk.server(0, 0, PSH, b"word", options=stamps(700, 2))
+    assert out.sport == 4000 and not out.payload
+    val, _ = struct.unpack("!II", next(v for k, v in out.options if k == 8))
+    assert val == 60
+
+
+def test_conflicts_are_counted_where_the_first_copy_was_cut_or_is_held() -> None:
+    talk = Talk(b"<a text>")
+    talk.client(0, b"A")
+    talk.client(0, b"AB")  # B goes alone
+    assert talk.counted("conflicts") == 0
+    talk.client(0, b"ab")
+    assert talk.counted("conflicts") == 1
+    talk.client(2, b"wo")  # held
+    talk.client(2, b"WO")
+    assert talk.counted("conflicts") == 2
+    talk.client(2, b"word")
+    talk.client(6, b"wo")  # held, and numbers differ by four
+    talk.client(6, b"wo")
+    assert talk.counted("conflicts") == 2
+    talk.client(6, b"WO")
+    assert talk.counted("conflicts") == 3
