@@ -43,7 +43,7 @@ bench: $(VENV)/.run
 
 # More examples of everything that is random, and the tests that take long.
 nightly: $(VENV)/.test
-	MCC_NIGHTLY=1 $(BIN)/python -m pytest -n $(JOBS) -rs --run-slow
+	MCC_NIGHTLY=1 MCC_SEED=$${MCC_SEED:-$$(date +%Y%m%d)} $(BIN)/python -m pytest -n $(JOBS) -rs --run-slow
 
 # One bug at a time into a copy of the compiler: do the tests see it?
 seed-bugs: $(VENV)/.test

@@ -213,7 +213,7 @@ void mcc_tcp_translate(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc
                        bool late)
 {
     unsigned d = t->id & 1, back = 1 - d;
-    struct mcc_tcp_way *me = &tcp->way[d], *w = &tcp->way[back];
+    struct mcc_tcp_way *w = &tcp->way[back];
     if (!(p->data[p->l4 + 13] & MCC_TCP_ACK) || !w->known)
         return;
     /* what waited says what its host says now; its own word may be old, or translated already */
@@ -230,8 +230,7 @@ void mcc_tcp_translate(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc
     set32(p, p->l4 + 8u, w->isn + (uint32_t)x);
     bool syn = p->data[p->l4 + 13] & MCC_TCP_SYN;
     if (!syn && y == w->acked) {
-        uint64_t edge_y = y + ((uint64_t)mcc_load16(p->data + p->l4 + 14) << me->scale);
-        uint16_t window = window_for(t, tcp, back, y, x, late ? w->edge_y : edge_y);
+        uint16_t window = window_for(t, tcp, back, y, x, w->edge_y);
         set16(p, p->l4 + 14u, window);
     }
     struct mcc_tcp_options o;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { HISTORY = 32768 };
+enum { HISTORY = 8192 };
 
 static void kept_give(struct mcc_streams *s, struct mcc_kept *k)
 {

@@ -148,7 +148,7 @@ def tree(folder: Path) -> Path:
     """A copy of what the tests need."""
     copy = folder / "tree"
     copy.mkdir()
-    for name in ("mcc", "templates", "runtime_c", "tests", "examples", "pyproject.toml", ".clang-format"):
+    for name in ("mcc", "templates", "runtime_c", "tests", "examples", "docs", "README.md", "ARCHITECTURE.md", "pyproject.toml", ".clang-format"):
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__", "*.so"))

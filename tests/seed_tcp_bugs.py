@@ -14,12 +14,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import seed_bugs
 from seed_bugs import Bug
 
-UNITS = ("tests/unit/contexts/test_map.py", "tests/unit/contexts/test_headers.py")
+UNITS = tuple(f"tests/unit/contexts/test_{n}.py" for n in ("map", "headers", "probes", "ends"))
 PROPERTIES = "tests/property/test_tcp_editing.py"
 CAPTURES = "tests/streams/test_captures.py"
 
-HEAD, OUT, IN, KEPT, MAP, ORDER, OPEN = (f"runtime_c/{f}.c" for f in (
-    "mcc_tcp_header", "mcc_tcp_out", "mcc_tcp", "mcc_tcp_kept", "mcc_stream", "mcc_tcp_order", "mcc_tcp_open"))
+HEAD, OUT, IN, KEPT, MAP, ORDER, OPEN, TIME = (f"runtime_c/{f}.c" for f in (
+    "mcc_tcp_header", "mcc_tcp_out", "mcc_tcp", "mcc_tcp_kept", "mcc_stream", "mcc_tcp_order", "mcc_tcp_open", "mcc_tcp_time"))
 
 
 def bug(name: str, file: str, old: str, new: str, why: str, *more: str) -> Bug:
@@ -33,9 +33,9 @@ BUGS = (
         "SACK blocks in the wrong space"),
     bug("sack-order", HEAD, "        left[n] = w->isn + (uint32_t)lx;", "        left[n] = w->isn + (uint32_t)rx;", "empty SACK blocks"),
     bug("window-left", HEAD, "            edge = w->edge;", "            (void)0;", "the window's right edge moves left"),
-    bug("window-scale", HEAD, "uint64_t edge_y = ack_y + ((uint64_t)window << scale)",
-        "uint64_t edge_y = ack_y + (uint64_t)window", "the window scale is forgotten"),
-    bug("zero-window", HEAD, "    if (window == 0) {\n        w->edge = ack_x;\n        return 0;\n    }", "",
+    bug("window-scale", IN, "(s->flags & MCC_TCP_SYN ? 0 : me->scale)", "0",
+        "the window scale is forgotten"),
+    bug("zero-window", HEAD, "    if ((int64_t)(edge_y - ack_y) <= 0) {\n        w->edge = ack_x;\n        return 0;\n    }", "",
         "a window of zero opens"),
     bug("half-acked", MAP, "return behind ? behind - 1 : 0;", "return behind;", "an insertion is acknowledged before it is there"),
     bug("forward", MAP, "for (const struct mcc_edit *i = e->head; i && i->x <= x; i = i->next)",
@@ -63,15 +63,28 @@ BUGS = (
     bug("odd-checksum", HEAD, "    if ((at - p->l4) & 1) {", "    if (false) {", "wrong checksums where options lie at odd places",
         "tests/unit/contexts"),
     bug("syn-data", OUT, " - ((flags & MCC_TCP_SYN) != 0));", ");", "a SYN with data is off by one"),
-    bug("keepalive", IN, "mcc_tcp_left(w) - 1;", "mcc_tcp_left(w);", "keep-alives get no answer"),
+    bug("keepalive", IN, "y = w->acked - 1;", "y = w->acked;", "keep-alives get no answer"),
     bug("multipath", OPEN, "mcc_tcp_set_byte(p, o.multipath + i, 1);", "(void)i;", "MP_CAPABLE passes a box that edits"),
     bug("unseen-ack", HEAD, "    if (beyond > 0) { /*", "    if (false) { /*", "an ACK of what was never sent becomes acceptable"),
     bug("waiting-skip", ORDER, "        uint32_t skip = (uint32_t)(w->next - p->pos);", "        uint32_t skip = 0;",
         "bytes that overlap are read twice", CAPTURES),
-    bug("reset-seq", OPEN, "        mcc_tcp_set_seq(p, w->isn + (uint32_t)w->sent);\n    }\n    t->ways", "    }\n    t->ways",
+    bug("reset-seq", OPEN, "        mcc_tcp_set_seq(p, w->isn + (uint32_t)(s->x == w->next ? w->sent : w->acked));\n", "",
         "an RST behind an edit is not believed"),
     bug("reset-ack", OPEN, "    if (w->known && tcp->mapped)\n        mcc_tcp_translate(t, tcp, p, false);\n", "",
         "an RST acknowledges in the wrong space"),
+    bug("reset-near", OPEN, "kind == RESET_NEAR && mcc_tcp_strict(t->rules)", "false",
+        "an RST that its receiver does not believe ends the session"),
+    bug("linger", TIME, "    mcc_tcp_wake(t, tcp);\n    return false;", "    mcc_tcp_wake(t, tcp);\n    return tcp->over;",
+        "the last ACK is lost, and the FINs that follow are not mapped"),
+    bug("edge-before", IN, "        w->edge = w->edge_y; /* the", "        ; /* the", "the first edit moves the window's edge left"),
+    bug("stamp-back", OPEN, "(int32_t)(stamp - w->stamp) >= 0", "true", "PAWS drops an ACK made here"),
+    bug("queue-part", OUT, "(int64_t)(k->y + k->gone - w->acked) <= 0", "true", "what left of a queue is lost for ever"),
+    bug("fin-again", IN, "(int64_t)((fin ? w->sent : high) - w->acked) <= 0", "(int64_t)(high - w->acked) <= 0 && !fin",
+        "a FIN that comes again goes behind itself"),
+    bug("probe-byte", IN, "mcc_tcp_resend(t, tcp, p, limit - 1, 0, false);", "mcc_tcp_resend(t, tcp, p, limit - 1, s->len, false);",
+        "a keep-alive shows a byte of the stream"),
+    bug("urgent-ahead", HEAD, "        end = decided ? map->forward_low(t->flow, end) : y;", "        end = map->forward_low(t->flow, end);",
+        "an urgent pointer to where its byte will not be"),
 )
 
 

@@ -52,6 +52,8 @@ def test_the_window_is_scaled_and_its_edge_stays(scale: int) -> None:
     out, = talk.server(0, 16, window=room)
     assert ack_of(out) == 8
     assert ack_of(out) + out.window * unit >= mine
+    out, = talk.server(0, 16, window=200)
+    assert 8 + 200 * unit - unit < ack_of(out) + out.window * unit <= 8 + 200 * unit
     out, = talk.server(0, 16, window=0)
     assert out.window == 0
 
