@@ -1,6 +1,6 @@
 """The 28 properties on chains that read and edit TCP streams, compiled.
 
-MCC_NIGHTLY=1: 10,000 dialogues each. MCC_EXAMPLES: another number of them. MCC_SEED: others (`make nightly` takes the day).
+MCC_NIGHTLY=1: 10,000 dialogues each. MCC_DIALOGUES: another number of them. MCC_SEED: others (`make nightly` takes the day).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mcc import PASS, TCP4, Action, Chain, Counter, Element, Port, Stream, chain
 from mcc.testing import Property, Subject, check_property, identity, properties, subject_of
 from mcc.testing.checking import FAILED
 
-EXAMPLES = int(os.environ.get("MCC_EXAMPLES", "10000" if os.environ.get("MCC_NIGHTLY") else "30"))
+EXAMPLES = int(os.environ.get("MCC_DIALOGUES", "10000" if os.environ.get("MCC_NIGHTLY") else "30"))
 SEED = int(os.environ.get("MCC_SEED", "0"))
 
 
@@ -94,4 +94,4 @@ def subject(request: pytest.FixtureRequest) -> tuple[str, Subject]:
 def test_property(subject: tuple[str, Subject], prop: Property) -> None:
     _, it = subject
     result = check_property(it, prop, examples=EXAMPLES, seed=SEED)
-    assert result.outcome != FAILED, f"{result}\nMCC_EXAMPLES={EXAMPLES} MCC_SEED={SEED}"
+    assert result.outcome != FAILED, f"{result}\nMCC_DIALOGUES={EXAMPLES} MCC_SEED={SEED}"

@@ -12,7 +12,7 @@ from mcc.std import PacketStats
 from mcc.testing import Property, Subject, check_property, identity, properties, subject_of
 from mcc.testing.checking import FAILED
 
-EXAMPLES = int(os.environ.get("MCC_EXAMPLES", "10000" if os.environ.get("MCC_NIGHTLY") else "25"))
+EXAMPLES = int(os.environ.get("MCC_DIALOGUES", "10000" if os.environ.get("MCC_NIGHTLY") else "25"))
 SEED = int(os.environ.get("MCC_SEED", "0"))
 FEWER = {"c": 1, "python": 5}
 """The reference is slower: a fifth of the dialogues."""
@@ -32,7 +32,7 @@ def subject(request: pytest.FixtureRequest) -> tuple[str, Subject]:
 def test_plain_chain(subject: tuple[str, Subject], prop: Property) -> None:
     backend, it = subject
     result = check_property(it, prop, examples=max(1, EXAMPLES // FEWER[backend]), seed=SEED)
-    assert result.outcome != FAILED, f"{result}\nMCC_EXAMPLES={EXAMPLES} MCC_SEED={SEED} pytest {Path(__file__).name} -k '{prop.number}'"
+    assert result.outcome != FAILED, f"{result}\nMCC_DIALOGUES={EXAMPLES} MCC_SEED={SEED} pytest {Path(__file__).name} -k '{prop.number}'"
     assert (result.outcome == "not applicable") == (prop.number in (19, 23))
 
 
