@@ -54,7 +54,7 @@ def _gap(net: Callable[..., Net], chain: str, loss: float, megabytes: float, see
 
 
 @pytest.mark.parametrize(("chain", "loss", "megabytes"), [
-    ("remove", 0.0, 10), ("remove", 0.01, 10), ("lengthen", 0.01, 4), ("shorten", 0.05, 4)])
+    ("remove", 0.0, 10), ("remove", 0.01, 10), ("lengthen", 0.01, 4), ("remove", 0.05, 10), ("shorten", 0.05, 4)])
 def test_a_bad_cable(net: Callable[..., Net], chain: str, loss: float, megabytes: float) -> None:
     """Loss on one side of the box is loss behind it in one direction, before it in the other."""
     without = _gap(net, "", loss, megabytes, 1)
