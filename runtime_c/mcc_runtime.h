@@ -54,6 +54,8 @@
 #include "mcc_frag.c"
 #include "mcc_frag_out.c"
 #include "mcc_tcp.c"
+#include "mcc_tcp_again.c"
+#include "mcc_tcp_made.c"
 #include "mcc_tcp_order.c"
 #include "mcc_tcp_open.c"
 #include "mcc_tcp_kept.c"
