@@ -41,7 +41,8 @@ void mcc_tcp_again(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pac
     uint64_t low = map->forward_low ? map->forward_low(t->flow, first) : first;
     uint64_t high = map->forward ? map->forward(t->flow, behind) : behind;
     uint64_t limit = w->queued ? mcc_tcp_left(w) : w->sent - w->fin_sent;
-    bool probe = s->len <= KEEPALIVE && s->x + 1 == w->next && w->acked == w->sent &&
+    bool has_all = w->acked == w->sent || w->told == w->next; /* as far as its sender knows */
+    bool probe = has_all && s->len <= KEEPALIVE && s->x + 1 == w->next &&
                  !(s->flags & (MCC_TCP_SYN | MCC_TCP_FIN));
     if (probe) /* RFC 1122, 4.2.3.6: not data */
         t->shared->tcp.keepalives++;
@@ -63,7 +64,7 @@ void mcc_tcp_again(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pac
         return;
     }
     if (probe) { /* its byte may be garbage, or one that an element holds or has replaced: it goes without */
-        mcc_tcp_resend(t, tcp, p, limit - 1, 0, false);
+        mcc_tcp_resend(t, tcp, p, w->acked - 1, 0, false);
         return;
     }
     conflicts(t, w, p->content + before, s->len - before, first);

@@ -82,7 +82,7 @@ BUGS = (
     bug("queue-part", OUT, "(int64_t)(k->y + k->gone - w->acked) <= 0", "true", "what left of a queue is lost for ever"),
     bug("fin-again", AGAIN, "(int64_t)((fin ? w->sent : high) - w->acked) <= 0", "(int64_t)(high - w->acked) <= 0 && !fin",
         "a FIN that comes again goes behind itself"),
-    bug("probe-byte", AGAIN, "mcc_tcp_resend(t, tcp, p, limit - 1, 0, false);", "mcc_tcp_resend(t, tcp, p, limit - 1, s->len, false);",
+    bug("probe-byte", AGAIN, "mcc_tcp_resend(t, tcp, p, w->acked - 1, 0, false);", "mcc_tcp_resend(t, tcp, p, w->acked - 1, s->len, false);",
         "a keep-alive shows a byte of the stream"),
     bug("urgent-ahead", HEAD, "        end = decided ? map->forward_low(t->flow, end) : y;", "        end = map->forward_low(t->flow, end);",
         "an urgent pointer to where its byte will not be"),
