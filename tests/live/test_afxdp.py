@@ -21,8 +21,6 @@ from tests.live.net import COMMAND, SERVER4, SERVER6, Net, Process, run, within
 from tests.live.test_http import curl, serve
 from tests.live.transfer import WORD, check, exchange, text
 
-LINE = "at both ends: ethtool -K {} tx off tso off gso off gro off"
-
 
 @pytest.fixture(autouse=True)
 def library() -> None:
@@ -68,7 +66,9 @@ def test_ping_and_what_is_left(net: Callable[..., Net], how: signal.Signals) -> 
     n = net()
     assert untouched(n)
     running = box(n, "through.py")
-    assert "xdp" in run("ip", "-n", n.box, "link", "show", "d0")
+    for device in ("d0", "d1"):
+        said = run("ip", "-n", n.box, "-d", "link", "show", device)
+        assert "mtu 1500 xdp " in said and "promiscuity 1 " in said
     for address in (SERVER4, SERVER6):
         assert ping(n, address)
     assert "ethtool" not in running.text(), "nobody's offloads are on"
@@ -119,7 +119,8 @@ def test_offloads_left_on(net: Callable[..., Net], chain: str) -> None:
     n = net(offloads=True)
     running = box(n, chain)
     for device in ("d0", "d1"):
-        assert LINE.format(device) in running.text().lower().replace("-k", "-K")
+        assert f"{device} is one end of a veth cable, and the other end may send super-frames" in running.text()
+        assert f"At both ends: ethtool -K {device} tx off tso off gso off gro off" in running.text()
     data, back = text(3_000_000, 2), text(3_000_000, 3)
     mine, theirs = n.pair()
     at_client, at_server = exchange(mine, theirs, data, back)
@@ -251,6 +252,20 @@ def test_an_interface_that_goes_comes_back(net: Callable[..., Net]) -> None:
         time.sleep(0.05)
     assert running.stop() == 130 and "\nmcc: port wan: d1: No such device\n" in running.text()
     assert untouched(n)
+
+
+def test_another_interface_of_the_same_name(net: Callable[..., Net]) -> None:
+    """It takes the place of the first before anybody has looked."""
+    n = net()
+    run("ip", "-n", n.box, "link", "add", "e0", "type", "veth", "peer", "name", "e1")
+    run("ip", "-n", n.box, "link", "set", "e0", "up")
+    running = box(n, "through.py", wan="afxdp:e0")
+    batch = n.folder / "batch"
+    batch.write_text("link del e0\nlink add e0 type veth peer name e1\nlink set e0 up\n")
+    run("ip", "-n", n.box, "-batch", str(batch))
+    wait(running, "port wan: e0: No such device; it is tried again each second")
+    wait(running, "port wan: e0 is back")
+    assert "xdp" in run("ip", "-n", n.box, "link", "show", "e0")
 
 
 @pytest.mark.parametrize(("spec", "words"), [
