@@ -80,11 +80,13 @@ class _Live:
         self.loop: Any = None
         self.dead: dict[int, int] = {}
         self.unsummed: set[int] = set()
+        self.split = False
 
     def open(self, start: int) -> None:
         """Open the ports. Raises PortError."""
         plain = any(p.kind == "afxdp" for p in self.bindings.ports)  # it carries no super-frames: others' are cut
-        self.loop = self.box.loop(start, self.box.contexts or plain)
+        self.split = self.box.contexts or plain
+        self.loop = self.box.loop(start, self.split)
         if self.loop == self.ffi.NULL:
             raise PortError("there is not enough memory for this run")
         for i, port in enumerate(self.bindings.ports):
@@ -148,7 +150,7 @@ class _Live:
         result.stats = {**head, **{k: v for k, v in stats.items() if k not in head}}
         for i, port in enumerate(self.bindings.ports):
             supers, long = self.lib.mcc_loop_supers(self.loop, i), self.lib.mcc_loop_too_long(self.loop, i)
-            if supers and self.box.contexts:
+            if supers and self.split:
                 result.notes.append(offload_note(port, supers))
             if long:
                 result.notes.append(refusal_note(port, long))

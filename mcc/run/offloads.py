@@ -5,21 +5,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
+import glob
+import os
 import socket
 import struct
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
 
 from mcc.diag import PortError
 from mcc.run.ports import Binding
+
+T = TypeVar("T")
 
 OFF = "tx off tso off gso off gro off"
 """What `ethtool -K` is told at both ends of a cable that ends in AF_XDP."""
 
 SIOCETHTOOL = 0x8946
 GDRVINFO, GCHANNELS = 0x03, 0x3c  # linux/ethtool.h
-RTM_GETLINK, NLM_F_REQUEST, IFLA_LINK, IFLA_LINK_NETNSID = 18, 1, 5, 37  # linux/rtnetlink.h, if_link.h
+NLM_F_REQUEST, NLMSG_ERROR, RTM_GETLINK, RTM_GETNSID = 1, 2, 18, 90  # linux/netlink.h, rtnetlink.h
+IFLA_LINK, IFLA_LINK_NETNSID, NETNSA_NSID, NETNSA_FD = 5, 37, 1, 3  # linux/if_link.h, net_namespace.h
+CLONE_NEWNET = 0x40000000
 SENT = {"tx": 0x16, "tso": 0x1e, "gso": 0x23}
 """Offloads of a sender, by which frames come without checksums or as super-frames: the commands that ask for them."""
 
@@ -63,19 +73,74 @@ def driver(device: str, answer: Ask = ask) -> str:
     return got[4:36].split(b"\0")[0].decode(errors="replace") if got else ""
 
 
-def peer(device: str) -> str | None:
-    """The other end of a cable; None: in another network namespace, or no such end."""
+@dataclass(frozen=True)
+class End:
+    """An interface. `namespace`: the file of its network namespace; "": this one."""
+
+    name: str
+    namespace: str = ""
+
+
+def peer(device: str) -> End | None:
+    """The other end of a cable; None: there is none, or it is in a network namespace that we cannot enter."""
     try:
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as s:
-            request = struct.pack("BxHiII", socket.AF_UNSPEC, 0, socket.if_nametoindex(device), 0, 0)
-            s.sendto(struct.pack("IHHII", 16 + len(request), RTM_GETLINK, NLM_F_REQUEST, 1, 0) + request, (0, 0))
-            answer = s.recv(1 << 16)
-        found = _attributes(answer[32:struct.unpack_from("I", answer)[0]])
-        if IFLA_LINK not in found or IFLA_LINK_NETNSID in found:
+        found = _request(RTM_GETLINK, struct.pack("BxHiII", 0, 0, socket.if_nametoindex(device), 0, 0), 16)
+        if IFLA_LINK not in found:
             return None
-        return socket.if_indextoname(struct.unpack("I", found[IFLA_LINK])[0])
+        [index] = struct.unpack("I", found[IFLA_LINK])
+        if IFLA_LINK_NETNSID not in found:
+            return End(socket.if_indextoname(index))
+        for path in _namespaces():
+            if _number(path) == found[IFLA_LINK_NETNSID]:
+                name = within(path, lambda: socket.if_indextoname(index))
+                return End(name, path) if name else None
     except OSError:
-        return None
+        pass
+    return None
+
+
+def within(namespace: str, do: Callable[[], T]) -> T | None:
+    """What `do` gives in a thread that is in that network namespace ("": this one); None: we may not, or it failed."""
+    if not namespace:
+        return do()
+    got: list[T] = []
+
+    def work() -> None:
+        with contextlib.suppress(OSError), open(namespace, "rb") as f:
+            if ctypes.CDLL(None).setns(f.fileno(), CLONE_NEWNET) == 0:
+                got.append(do())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    return got[0] if got else None
+
+
+def _namespaces() -> Iterator[str]:
+    """Network namespaces that have a name or a process, each once."""
+    seen = set()
+    for path in (*glob.iglob("/run/netns/*"), *glob.iglob("/proc/[0-9]*/ns/net")):
+        with contextlib.suppress(OSError):
+            number = os.stat(path).st_ino
+            if number not in seen:
+                yield path
+            seen.add(number)
+
+
+def _number(namespace: str) -> bytes | None:
+    """The number by which this network namespace knows that one, as netlink has it."""
+    with contextlib.suppress(OSError), open(namespace, "rb") as f:
+        return _request(RTM_GETNSID, struct.pack("B3xHHI", 0, 8, NETNSA_FD, f.fileno()), 4).get(NETNSA_NSID)
+    return None
+
+
+def _request(kind: int, body: bytes, head: int) -> dict[int, bytes]:
+    """The attributes of the answer to a request, behind `head` bytes; an answer that is an error has none."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as s:
+        s.sendto(struct.pack("IHHII", 16 + len(body), kind, NLM_F_REQUEST, 1, 0) + body, (0, 0))
+        answer = s.recv(1 << 16)
+    length, what = struct.unpack_from("IH", answer)
+    return {} if what == NLMSG_ERROR else _attributes(answer[16 + head:length])
 
 
 def _attributes(data: bytes) -> dict[int, bytes]:
@@ -106,10 +171,13 @@ def before_open(port: Binding, answer: Ask = ask) -> str:
     if driver(device, answer) != "veth":
         return ""
     other = peer(device)
-    on = sends(other or device, answer)
+    asked = within(other.namespace, lambda: sends(other.name, answer)) if other else None
+    on = sends(device, answer) if asked is None else asked  # both ends of a cable are often alike
     if not on:
         return ""
-    known = f"{other} sends" if other else "the other end may send"
+    known = "the other end may send"
+    if other and asked:
+        known = f"{other.name}{' in another network namespace' if other.namespace else ''} sends"
     return (f"port {port.port}: {device} is one end of a veth cable, and {known} super-frames and frames without "
             f"checksums ({', '.join(on)} on), which AF_XDP cannot tell; what mcc does not recognize of them is dropped "
             f"silently. At both ends: ethtool -K {device} {OFF}")

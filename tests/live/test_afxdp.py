@@ -118,8 +118,8 @@ def test_offloads_left_on(net: Callable[..., Net], chain: str) -> None:
     """The line that turns them off is said before anything goes wrong; checksums that are not there are computed."""
     n = net(offloads=True)
     running = box(n, chain)
-    for device in ("d0", "d1"):
-        assert f"{device} is one end of a veth cable, and the other end may send super-frames" in running.text()
+    for device, other in (("d0", "c0"), ("d1", "s0")):
+        assert f"{device} is one end of a veth cable, and {other} in another network namespace sends" in running.text()
         assert f"At both ends: ethtool -K {device} tx off tso off gso off gro off" in running.text()
     data, back = text(3_000_000, 2), text(3_000_000, 3)
     mine, theirs = n.pair()
@@ -133,17 +133,36 @@ def test_offloads_left_on(net: Callable[..., Net], chain: str) -> None:
 
 
 def test_offloads_of_the_other_end_alone(net: Callable[..., Net]) -> None:
-    """It is in another namespace: what it does is seen when its frames come."""
+    """It is in another namespace, and is asked there."""
     n = net(offloads=True)
     for device in ("d0", "d1"):
         run("ip", "netns", "exec", n.box, "ethtool", "-K", device, "tx", "off", "tso", "off", "gso", "off", "gro", "off")
     running = box(n, "through.py")
-    assert "ethtool" not in running.text()
+    assert "and c0 in another network namespace sends" in running.text()
     mine, theirs = n.pair()
     at_client, at_server = exchange(mine, theirs, text(100_000, 1), text(100_000, 2))
     check(at_client, text(100_000, 2))
     check(at_server, text(100_000, 1))
-    wait(running, "ethtool -K d0 tx off tso off gso off gro off")
+    wait(running, "frames came without a TCP or UDP checksum and are completed")
+
+
+def test_offloads_of_this_end_alone(net: Callable[..., Net]) -> None:
+    """What the box's kernel would send does not matter."""
+    n = net(offloads=True)
+    for ns, device in ((n.client, "c0"), (n.server, "s0")):
+        run("ip", "netns", "exec", ns, "ethtool", "-K", device, "tx", "off", "tso", "off", "gso", "off", "gro", "off")
+    running = box(n, "through.py")
+    assert "ethtool" not in running.text()
+    assert untouched(n) is False
+
+
+def test_an_end_that_cannot_be_asked(net: Callable[..., Net]) -> None:
+    """Without the right to enter its namespace: what this end does is what is known of the other one."""
+    n = net(offloads=True)
+    running = n.start(n.box, "setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", sys.executable, "-c", COMMAND,
+                      "run", "tests/live/chains/through.py", "--port", "lan=afxdp:d0", "--port", "wan=null",
+                      ready="mcc: running")
+    assert "d0 is one end of a veth cable, and the other end may send super-frames" in running.text()
 
 
 def test_the_other_end_in_the_same_namespace(net: Callable[..., Net]) -> None:
@@ -166,7 +185,7 @@ def test_super_frames_of_another_type_of_port_are_cut(net: Callable[..., Net]) -
     check(at_server, data)
     assert not at_client.failure
     running.stop()
-    assert not stats(n)["drops"]
+    assert not stats(n)["drops"] and "super-frames (GSO, GRO) were cut into their segments" in running.text()
 
 
 def test_tags_inside_frames_stay(net: Callable[..., Net]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from mcc.diag import PortError
 from mcc.run import offloads
-from mcc.run.offloads import GCHANNELS, GDRVINFO, SENT, Ask, ask, before_open, queues, sends, unsummed_note
+from mcc.run.offloads import GCHANNELS, GDRVINFO, SENT, Ask, End, ask, before_open, queues, sends, unsummed_note
 from mcc.run.ports import parse_spec
 
 LINE = "ethtool -K v0 tx off tso off gso off gro off"
@@ -28,7 +28,7 @@ def interface(driver: str, receive: int = 0, combined: int = 0, on: tuple[str, .
     return answer
 
 
-def elsewhere(device: str) -> str | None:
+def elsewhere(device: str) -> End | None:
     return None
 
 
@@ -56,8 +56,8 @@ def test_an_end_that_can_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     def answer(device: str, request: bytes) -> bytes | None:
         return interface("veth", 1, on=("tx",) if device == noisy else ())(device, request)
 
-    def here(device: str) -> str | None:
-        return "v1"
+    def here(device: str) -> End:
+        return End("v1")
 
     monkeypatch.setattr(offloads, "peer", here)
     noisy = "v1"
