@@ -72,6 +72,8 @@
 #include "mcc_io_gso.c"
 #include "mcc_io_afpacket.c"
 #include "mcc_io_tap.c"
+#include "mcc_io_xdp.c"
+#include "mcc_io_afxdp.c"
 #include "mcc_io_null.c"
 #include "mcc_io_loop.c"
 

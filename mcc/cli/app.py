@@ -90,7 +90,7 @@ def run(chain: ChainArg,
         output: Annotated[str | None, typer.Option("-o", metavar="OUT",
                                                    help="capture of what leaves; - is stdout")] = None,
         port: Annotated[list[str] | None, typer.Option(metavar="NAME=SPEC", help="pcap:IN[,OUT], afpacket:IF, "
-                                                       "tap:NAME or null")] = None,
+                                                       "afxdp:IF, tap:NAME or null")] = None,
         stats: Annotated[str | None, typer.Option(metavar="FILE", help="statistics, JSON")] = None,
         sessions: Annotated[str | None, typer.Option(metavar="FILE", help="one line a session, JSON")] = None,
         alerts: Annotated[str | None, typer.Option(metavar="FILE", help="one line an alert, JSON")] = None,

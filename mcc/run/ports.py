@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from mcc.diag import PortError
 from mcc.run.usage import UsageError
 
-LIVE = {"afpacket": "IF", "tap": "NAME"}
+LIVE = {"afpacket": "IF", "afxdp": "IF[,queue=N]", "tap": "NAME"}
 """Kinds of SPEC that are devices of this machine, and what follows the colon."""
 
-LATER = {"dpdk": "DPDK", "afxdp": "AF_XDP"}
+LATER = {"dpdk": "DPDK"}
 """Kinds of SPEC that the contract names and this build has no code for."""
 
-SPECS = "pcap:IN[,OUT], afpacket:IF, tap:NAME or null"
+SPECS = "pcap:IN[,OUT], afpacket:IF, afxdp:IF, tap:NAME or null"
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,13 @@ class Binding:
     device: str = ""
     kind: str = "null"
     """The device's: a key of LIVE."""
+    queue: int | None = None
+    """Of an afxdp device: the receive queue that is read; None: it has only one."""
+
+    @property
+    def opened(self) -> str:
+        """The device as its type in C reads it."""
+        return f"{self.device},queue={self.queue}" if self.queue is not None else self.device
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,8 @@ class Bindings:
 
 
 def parse_spec(port: str, spec: str) -> Binding:
-    """`pcap:IN[,OUT]`, `afpacket:IF`, `tap:NAME` or `null`. IN may be empty: a port that only sends.
+    """`pcap:IN[,OUT]`, `afpacket:IF`, `afxdp:IF[,queue=N]`, `tap:NAME` or `null`. IN may be empty: a port that only
+    sends.
 
     Raises UsageError for a spec that cannot be read, PortError for a kind that this build has not got.
     """
@@ -71,11 +79,15 @@ def parse_spec(port: str, spec: str) -> Binding:
         return Binding(port)
     if kind in LATER:
         raise PortError(f"port {port}: this build has no {LATER[kind]} ({kind}:); "
-                        "use afpacket:IF, tap:NAME, pcap:IN,OUT or null")
+                        "use afpacket:IF, afxdp:IF, tap:NAME, pcap:IN,OUT or null")
+    queue = None
+    if kind == "afxdp" and "," in rest:
+        rest, _, option = rest.partition(",")
+        queue = _queue(port, option)
     if kind in LIVE and colon:
         if not rest or "/" in rest or len(rest.encode()) > 15 or any(c.isspace() for c in rest):
             raise UsageError(f"port {port}: {rest!r} is no name of an interface", f"{kind}:{LIVE[kind]}")
-        return Binding(port, device=rest, kind=kind)
+        return Binding(port, device=rest, kind=kind, queue=queue)
     if kind != "pcap" or not colon:
         near = difflib.get_close_matches(kind, ["pcap", "null", *LIVE, *LATER], 1) if colon else []
         raise UsageError(f"port {port}: {spec!r} is not a port specification",
@@ -84,6 +96,14 @@ def parse_spec(port: str, spec: str) -> Binding:
     if not source and not sink:
         raise UsageError(f"port {port}: pcap: needs a file", "pcap:IN, pcap:IN,OUT or pcap:,OUT")
     return Binding(port, source or None, sink or None)
+
+
+def _queue(port: str, option: str) -> int:
+    """N of `queue=N`."""
+    name, _, number = option.partition("=")
+    if name != "queue" or not number.isdecimal() or len(number) > 4:
+        raise UsageError(f"port {port}: {option!r} is no option of an afxdp port", "afxdp:IF,queue=N")
+    return int(number)
 
 
 def parse_port_options(options: Sequence[str]) -> dict[str, str]:

@@ -303,7 +303,7 @@ def test_new_where_nothing_can_be_written(mcc: Mcc, monkeypatch: pytest.MonkeyPa
 def test_doctor(mcc: Mcc) -> None:
     done = mcc("doctor")
     assert done.code == 0 and "mcc can build and run chains here" in done.out
-    for name in ("Python", "C compiler", "cache folder", "tshark"):
+    for name in ("Python", "C compiler", "cache folder", "tshark", "AF_XDP"):
         assert name in done.out
 
 
