@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import mcc
 from mcc import DROP, PASS, TCP4, UDP4, Action, Counter, Element, Live, Packet, Port, chain, duplex, element, u16
-from mcc.run.errands import Errands
+from mcc.run.errands import Ended, Errands
 from mcc.run.live import run_live
 from mcc.run.module import RunnableModule
 from mcc.run.ports import Binding, Bindings
@@ -60,10 +62,12 @@ def send(errands: Errands, *frames: bytes) -> int:
 _module: list[RunnableModule] = []
 
 
-def run(do: Callable[[Errands], None], *, seconds: float = 0.7, **more: Any) -> RunResult:
-    """Run `short` for some seconds, less where `do` is done earlier; what `do` raises is raised."""
+def run(do: Callable[[Errands], None], *, seconds: float = 0, **more: Any) -> RunResult:
+    """Run `short` until `do` is done, or for some seconds; what `do` raises is raised."""
     if not _module:
-        _module.append(RunnableModule(mcc.build(short)))
+        module = mcc.build(short)
+        assert module.built and module.counting  # the C compiler has had its time
+        _module.append(RunnableModule(module))
     errands = Errands()
     failures: list[BaseException] = []
 
@@ -72,6 +76,9 @@ def run(do: Callable[[Errands], None], *, seconds: float = 0.7, **more: Any) -> 
             do(errands)
         except BaseException as e:
             failures.append(e)
+        while not seconds and not errands.closed:
+            with suppress(Ended):
+                errands.ask(lambda r: signal.raise_signal(signal.SIGINT))
 
     thread = threading.Thread(target=work)
     thread.start()

@@ -46,7 +46,7 @@ def test_what_an_errand_raises_is_the_askers() -> None:
             errands.ask(lambda r: 1 // 0)
         assert errands.ask(lambda r: 3) == 3
 
-    assert run(do).exit_code == 0
+    assert run(do, seconds=0.3).exit_code == 0
 
 
 def test_who_waits_when_the_run_ends_is_told() -> None:
