@@ -67,7 +67,6 @@ def run_live(module: LiveModule, bindings: Bindings, options: RunOptions, *, say
         stack.callback(run.errands.close)
         stack.callback(run.close)
         run.open(start)
-        run.say("running; Ctrl-C ends it")
         return run.run(options.duration, version)
 
 
@@ -103,6 +102,7 @@ class _Live:
     def run(self, duration: float, version: str) -> RunResult:
         begin = time.monotonic()
         with interrupts() as stop:
+            self.say("running; Ctrl-C ends it")
             while not stop.is_set():
                 left = duration - (time.monotonic() - begin) if duration else 1.0
                 if left <= 0:
