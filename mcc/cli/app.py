@@ -100,13 +100,17 @@ def run(chain: ChainArg,
         max_sessions: Annotated[int, typer.Option(min=1, help="sessions at once; then the oldest goes")] = 1 << 20,
         checksums: Annotated[Checksums | None, typer.Option(help="wrong ones: let pass, drop, or mend; "
                                                             "by default keep for captures, verify live")] = None,
+        live: Annotated[bool, typer.Option("--live", help="watch it: packets, sessions, drops, counters, each "
+                                           "second")] = False,
+        metrics: Annotated[str | None, typer.Option(metavar="[HOST]:PORT", help="counters for Prometheus over HTTP, "
+                                                    "such as :9464")] = None,
         ) -> None:
-    """Run a chain over captures or on live interfaces, and print a summary."""
+    """Run a chain over captures or on live interfaces, and print a summary. `mcc set` steers one on interfaces."""
     with errors():
         if cores != 1:
             raise UsageError("this build runs a chain on one core", "leave --cores out")
         wanted = running.Wanted(capture, output, tuple(port or ()), stats, sessions, alerts, duration, max_sessions,
-                                checksums.value if checksums else None)
+                                checksums.value if checksums else None, live, metrics)
         raise typer.Exit(running.run(chain, wanted))
 
 
