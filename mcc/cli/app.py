@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mcc.cli import chains, doctor, matching, running, scaffold
+from mcc.cli import chains, doctor, matching, running, scaffold, setting
 from mcc.cli.console import USAGE, errors, fail, out, say
 from mcc.cli.explaining import explained
 from mcc.run.usage import UsageError
@@ -112,6 +112,15 @@ def run(chain: ChainArg,
         wanted = running.Wanted(capture, output, tuple(port or ()), stats, sessions, alerts, duration, max_sessions,
                                 checksums.value if checksums else None, live, metrics)
         raise typer.Exit(running.run(chain, wanted))
+
+
+@app.command("set")
+def set_command(what: Annotated[list[str] | None, typer.Argument(
+        metavar="[CHAIN|PID] [ELEMENT.NAME=VALUE]...", help="which box, and what to set; nothing to set: what "
+        "there is, and its value")] = None) -> None:
+    """Change Live parameters of a box that runs, or show them."""
+    with errors():
+        setting.set_or_show(what or ())
 
 
 @app.command()

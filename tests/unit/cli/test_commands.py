@@ -22,7 +22,7 @@ Process = Callable[..., "subprocess.CompletedProcess[bytes]"]
 def test_version_and_help(mcc: Mcc) -> None:
     assert mcc("--version").out == f"mcc {VERSION}\n"
     text = mcc("--help").out
-    for command in ("build", "run", "check", "explain", "graph", "dump", "match", "new", "doctor", "bench"):
+    for command in ("build", "run", "set", "check", "explain", "graph", "dump", "match", "new", "doctor", "bench"):
         assert f" {command} " in text
     assert "split" not in text
     for option in ("--live", "--metrics", "--duration"):
