@@ -115,8 +115,9 @@ def _title(s: Snapshot, width: int) -> Text:
 
 def _ports(rates: Rates, ports: Sequence[str], total: int, width: int, devices: Mapping[str, str]) -> Panel:
     wide = max(0, min(60, (width - 72) // 2))
-    table = _table(("port", "<"), ("in p/s", ">"), ("bit/s", ">"), *([("", ">")] if wide > 7 else []),
-                   ("out p/s", ">"), ("bit/s", ">"), *([("", ">")] if wide > 7 else []), ("errors/s", ">"))
+    minute = [("last minute" if wide > 10 else "", ">")] if wide > 7 else []
+    table = _table(("port", "<"), ("in p/s", ">"), ("bit/s", ">"), *minute, ("out p/s", ">"), ("bit/s", ">"), *minute,
+                   ("errors/s", ">"))
     for name in ports:
         cells = [_port_name(rates.now, name, devices.get(name, ""))]
         for way, colour in (("rx", _IN), ("tx", _OUT)):
