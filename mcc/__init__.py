@@ -58,6 +58,7 @@ from mcc.lang.packet import (
     emit,
     to,
 )
+from mcc.lang.parameter import Parameter, ParameterError
 from mcc.lang.sent import Sent
 from mcc.lang.session import TCP4, UDP4, IPPair, PerVLAN, Session
 from mcc.lang.state import Counter, HashMap, Live, PerCore, Ports, Table
@@ -72,9 +73,9 @@ __all__ = [
     "UDP", "UDP4", "VLAN", "Action", "Addr4", "Addr6", "Array", "Arp", "Batch", "Below", "Box", "BuildError",
     "CaptureError", "Chain", "Chunk", "Cls", "CompileError", "Counter", "Drop", "Duplex", "Element", "Eth", "Field",
     "Flow", "FlowClassifier", "FromDPDK", "Graph", "HashMap", "HsDatabase", "HsStream", "IPPair", "Icmp", "Icmp6", "In",
-    "IndexOf", "Ip", "Ip6", "Len", "Live", "Mac", "Mark", "Match", "MccError", "Module", "Net", "Packet", "Path",
-    "Peer", "PerCore", "PerVLAN", "Port", "PortError", "Ports", "Sent", "Session", "Stream", "Table", "Tcp", "ToDPDK",
-    "Udp", "Vlan", "__version__", "alert", "arp_request", "build", "chain", "cls", "duplex", "element", "emit", "i32",
-    "i64", "inline", "ip", "ip4", "ip6", "mac", "on", "outer", "raw", "struct", "tcp", "to", "u128", "u16", "u32",
-    "u64", "u8", "udp", "words_dfa",
+    "IndexOf", "Ip", "Ip6", "Len", "Live", "Mac", "Mark", "Match", "MccError", "Module", "Net", "Packet", "Parameter",
+    "ParameterError", "Path", "Peer", "PerCore", "PerVLAN", "Port", "PortError", "Ports", "Sent", "Session", "Stream",
+    "Table", "Tcp", "ToDPDK", "Udp", "Vlan", "__version__", "alert", "arp_request", "build", "chain", "cls", "duplex",
+    "element", "emit", "i32", "i64", "inline", "ip", "ip4", "ip6", "mac", "on", "outer", "raw", "struct", "tcp", "to",
+    "u128", "u16", "u32", "u64", "u8", "udp", "words_dfa",
 ]

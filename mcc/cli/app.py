@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mcc.cli import chains, doctor, matching, running, scaffold
+from mcc.cli import chains, doctor, matching, running, scaffold, setting
 from mcc.cli.console import USAGE, errors, fail, out, say
 from mcc.cli.explaining import explained
 from mcc.run.usage import UsageError
@@ -100,14 +100,27 @@ def run(chain: ChainArg,
         max_sessions: Annotated[int, typer.Option(min=1, help="sessions at once; then the oldest goes")] = 1 << 20,
         checksums: Annotated[Checksums | None, typer.Option(help="wrong ones: let pass, drop, or mend; "
                                                             "by default keep for captures, verify live")] = None,
+        live: Annotated[bool, typer.Option("--live", help="watch it: packets, sessions, drops, counters, each "
+                                           "second")] = False,
+        metrics: Annotated[str | None, typer.Option(metavar="[HOST]:PORT", help="counters for Prometheus over HTTP, "
+                                                    "such as :9464")] = None,
         ) -> None:
-    """Run a chain over captures or on live interfaces, and print a summary."""
+    """Run a chain over captures or on live interfaces, and print a summary. `mcc set` steers one on interfaces."""
     with errors():
         if cores != 1:
             raise UsageError("this build runs a chain on one core", "leave --cores out")
         wanted = running.Wanted(capture, output, tuple(port or ()), stats, sessions, alerts, duration, max_sessions,
-                                checksums.value if checksums else None)
+                                checksums.value if checksums else None, live, metrics)
         raise typer.Exit(running.run(chain, wanted))
+
+
+@app.command("set")
+def set_command(what: Annotated[list[str] | None, typer.Argument(
+        metavar="[CHAIN|PID] [ELEMENT.NAME=VALUE]...", help="which box, and what to set; nothing to set: what "
+        "there is, and its value")] = None) -> None:
+    """Change Live parameters of a box that runs, or show them."""
+    with errors():
+        setting.set_or_show(what or ())
 
 
 @app.command()

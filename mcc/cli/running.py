@@ -13,7 +13,9 @@ from mcc.api import Module
 from mcc.cli import chains
 from mcc.cli.console import err, out, say
 from mcc.cli.summary import count, summary
+from mcc.cli.watching import watched
 from mcc.run.live import run_live
+from mcc.run.loading import chain_file
 from mcc.run.module import RunnableModule
 from mcc.run.ports import bind, parse_port_options
 from mcc.run.runner import Progress as Report
@@ -38,6 +40,8 @@ class Wanted:
     duration: float = 0
     max_sessions: int = 1 << 20
     checksums: str | None = None
+    live: bool = False
+    metrics: str | None = None
 
     @property
     def on_stdout(self) -> list[str]:
@@ -45,24 +49,42 @@ class Wanted:
         named = {"-o": self.output, "--stats": self.stats, "--sessions": self.sessions, "--alerts": self.alerts}
         return [k for k, v in named.items() if v == "-"]
 
+    @property
+    def prints_meanwhile(self) -> bool:
+        """Whether lines are written to the terminal while the run goes on."""
+        return sys.stdout.isatty() and not {"--sessions", "--alerts"}.isdisjoint(self.on_stdout)
+
 
 def run(spec: str, wanted: Wanted) -> int:
     """Run a chain as asked, print the summary; the exit code."""
     if len(wanted.on_stdout) > 1:
         raise UsageError(f"{' and '.join(wanted.on_stdout)} both write to standard output", "give one of them a file")
+    address = _address(wanted.metrics)
     specs = parse_port_options(wanted.ports)
     compiled = chains.compiled(spec)
     bindings = bind(compiled.graph.ports, wanted.capture, wanted.output, specs, f"chain {compiled.graph.name}")
     checksums = wanted.checksums or ("verify" if bindings.live else "keep")
     options = RunOptions(wanted.stats, wanted.sessions, wanted.alerts, wanted.max_sessions, checksums, wanted.duration)
     module = RunnableModule(Module(compiled))
-    if bindings.live:
-        result = run_live(module, bindings, options, say=lambda text: say(f"mcc: {text}"), version=VERSION)
-    else:
-        with _bar() as progress:
-            result = run_captures(module, bindings, options, progress=progress, version=VERSION)
+    devices = {p.port: f"{p.kind}:{p.device}" if p.device else p.source or p.kind for p in bindings.ports}
+    with watched(compiled.name, chain_file(spec), devices, live=wanted.live, plain=wanted.prints_meanwhile,
+                 metrics=address, control=bindings.live, version=VERSION) as (errands, tell):
+        if bindings.live:
+            result = run_live(module, bindings, options, say=tell, version=VERSION, errands=errands)
+        else:
+            with _bar(not wanted.live) as progress:
+                result = run_captures(module, bindings, options, progress=progress, version=VERSION, errands=errands)
     _tell(result, wanted)
     return result.exit_code
+
+
+def _address(text: str | None) -> tuple[str, int] | None:
+    """What --metrics says. Raises UsageError."""
+    if text is None:
+        return None
+    from mcc.run.metrics import parse_address  # prometheus_client is slow to import
+
+    return parse_address(text)
 
 
 def _tell(result: RunResult, wanted: Wanted) -> None:
@@ -77,9 +99,9 @@ def _tell(result: RunResult, wanted: Wanted) -> None:
 
 
 @contextmanager
-def _bar() -> Iterator[Report | None]:
+def _bar(wanted: bool) -> Iterator[Report | None]:
     """A progress callback that draws a bar on a terminal, once the input turns out to be long."""
-    if not sys.stderr.isatty():
+    if not wanted or not sys.stderr.isatty():
         yield None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())

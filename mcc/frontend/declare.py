@@ -218,6 +218,9 @@ def _decl(name: str, value: Any, args: tuple[Any, ...]) -> StateDecl:
             return PerCoreDecl(name, t, int(value.value))
         case Live():
             t = _width(args[0] if args else int)
+            if t.bits > 64:
+                raise BadAnnotation(f"a Live parameter is changed at once, and {t.name} cannot be: 64 bits at most",
+                                    "two parameters of u64")
             _fits(value.value, t, "value")
             return LiveDecl(name, t, int(value.value))
         case Ports():

@@ -155,10 +155,16 @@ CLASSES: dict[tuple[int, bool], type[FixedInt]] = {
 """The seven types by (bits, signed)."""
 
 
+def bounds(kind: type[FixedInt]) -> tuple[int, int]:
+    """The smallest and the largest number that `kind` holds."""
+    lo = -(1 << (kind.bits - 1)) if kind.signed else 0
+    return lo, lo + (1 << kind.bits) - 1
+
+
 def fits(value: int, kind: type[FixedInt]) -> bool:
     """Whether `value` is one of the numbers that `kind` holds."""
-    lo = -(1 << (kind.bits - 1)) if kind.signed else 0
-    return lo <= int(value) < lo + (1 << kind.bits)
+    lo, hi = bounds(kind)
+    return lo <= int(value) <= hi
 
 
 def common(a: type[FixedInt], b: type[FixedInt]) -> type[FixedInt]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from mcc.lang import packet as lang
 from mcc.lang.graph import Graph
+from mcc.lang.parameter import Parameter, find
 from mcc.lang.sent import Sent
 from mcc.protocols.dissect import ETHERNET, dissect
 from mcc.reference import checksum, records
@@ -163,8 +164,13 @@ class PythonBox:
         return int(self._runner(node).state()[name])
 
     def set(self, node: str, name: str, value: int) -> None:
-        """Change a Live parameter."""
-        self._runner(node).cell(name).set(value)
+        """Change a Live parameter. Raises ParameterError where there is none of this name, or it cannot be this."""
+        checked = find(self.parameters(), node, name).check(value)
+        self._runner(node).cell(name).set(checked)
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        """All Live parameters, in the order of the chain."""
+        return tuple(p for r in self.runners.values() for p in r.parameters())
 
     def _runner(self, name: str) -> Runner:
         found = next((r for r in self.runners.values() if r.name == name), None)

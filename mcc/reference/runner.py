@@ -17,6 +17,8 @@ from typing import Any
 
 from mcc.lang import packet as lang
 from mcc.lang.element import Element, Handler
+from mcc.lang.ints import bounds
+from mcc.lang.parameter import Parameter
 from mcc.lang.stream import Chunk, Match, Stream
 from mcc.lang.types import is_struct
 from mcc.reference.packet import BatchView, PacketState, PacketView
@@ -83,6 +85,11 @@ class Runner:
         found = self.owner._state[name]
         assert isinstance(found, CellState)
         return found
+
+    def parameters(self) -> list[Parameter]:
+        """The Live parameters."""
+        live = {n: c for n, c in self.owner._state.items() if isinstance(c, CellState) and not c.writable}
+        return [Parameter(self.name, n, c.kind.__name__, *bounds(c.kind), int(c.value)) for n, c in live.items()]
 
     def maps(self) -> list[MapState]:
         return [m for m in self.owner._state.values() if isinstance(m, MapState)]

@@ -12,6 +12,8 @@ from types import TracebackType
 from typing import Any
 
 from mcc.diag import MccError
+from mcc.ir.element import LiveDecl
+from mcc.lang.parameter import Parameter, find
 from mcc.lang.sent import Sent
 from mcc.run.records import Records
 from mcc.run.stats import collect
@@ -124,8 +126,15 @@ class Box:
         return int(self._place(node, name)[0])
 
     def set(self, node: str, name: str, value: int) -> None:
-        """Changes a Live parameter."""
-        self._place(node, name, "live")[0] = value
+        """Changes a Live parameter; packets see it from the next burst on. Raises ParameterError where there is none of
+        this name, or it cannot have this value."""
+        self._place(node, name, "live")[0] = find(self.parameters(), node, name).check(value)
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        """All Live parameters, in the order of the chain."""
+        names = {n.id: n.name for n in self.compiled.graph.nodes}
+        return tuple(Parameter(names[n], d.name, d.type.name, d.type.min, d.type.max, self.value(names[n], d.name))
+                     for n, code in self.compiled.codes.items() for d in code.state if isinstance(d, LiveDecl))
 
     def _place(self, node: str, name: str, kind: str = "") -> Any:
         names = {n.id: n.name for n in self.compiled.graph.nodes}

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from mcc.diag import PortError
 from mcc.run.device import cannot_open, offload_note, refusal_note
+from mcc.run.errands import Errands, Running
 from mcc.run.offloads import before_open, unsummed_note
 from mcc.run.outputs import Document, LineFile
 from mcc.run.ports import Binding, Bindings
@@ -46,8 +47,9 @@ class LiveModule(Protocol):
 
 
 def run_live(module: LiveModule, bindings: Bindings, options: RunOptions, *, say: Say | None = None,
-             version: str = "") -> RunResult:
-    """Run until SIGINT, SIGTERM or for `options.duration` seconds of the clock (0: no end).
+             version: str = "", errands: Errands | None = None) -> RunResult:
+    """Run until SIGINT, SIGTERM or for `options.duration` seconds of the clock (0: no end). `errands` are done between
+    slices, and closed when the last slice is over.
 
     Raises PortError where a port or a file cannot be opened; nothing is left behind then.
     """
@@ -61,10 +63,11 @@ def run_live(module: LiveModule, bindings: Bindings, options: RunOptions, *, say
         box = module.open_live(start=start, max_sessions=options.max_sessions, checksums=options.checksums,
                                log_sessions=lines[0] is not None, log_alerts=lines[1] is not None)
         stack.callback(box.close)
-        run = _Live(module, box, bindings, (lines[0], lines[1]), stats, say or (lambda text: None))
+        run = _Live(module, box, bindings, (lines[0], lines[1]), stats, say or (lambda text: None),
+                    errands or Errands())
+        stack.callback(run.errands.close)
         stack.callback(run.close)
         run.open(start)
-        run.say("running; Ctrl-C ends it")
         return run.run(options.duration, version)
 
 
@@ -72,8 +75,10 @@ class _Live:
     """One run: the loop in C, and what is looked at between its slices."""
 
     def __init__(self, module: LiveModule, box: LiveBox, bindings: Bindings,
-                 lines: tuple[LineFile | None, LineFile | None], stats: Document | None, say: Say) -> None:
+                 lines: tuple[LineFile | None, LineFile | None], stats: Document | None, say: Say,
+                 errands: Errands) -> None:
         self.module, self.box, self.bindings, self.stats, self.say = module, box, bindings, stats, say
+        self.errands = errands
         self.sessions, self.alerts = lines
         self.lib, self.ffi = box.lib, box.ffi
         self.result = RunResult()
@@ -105,12 +110,15 @@ class _Live:
     def run(self, duration: float, version: str) -> RunResult:
         begin = time.monotonic()
         with interrupts() as stop:
+            self.say("running; Ctrl-C ends it")
             while not stop.is_set():
                 left = duration - (time.monotonic() - begin) if duration else 1.0
                 if left <= 0:
                     break
                 self.lib.mcc_loop_run(self.loop, min(SLICE, round(left * 1e9)))
                 self._poll()
+                self.errands.run(lambda: Running(self.box, time.monotonic() - begin, self._down()))
+            self.errands.close()
             self.result.interrupted = stop.is_set()
             self.lib.mcc_loop_finish(self.loop)
             self._poll()
@@ -135,6 +143,10 @@ class _Live:
             if i not in self.unsummed and self.lib.mcc_loop_unsummed(self.loop, i):
                 self.unsummed.add(i)
                 self.say(unsummed_note(port, self.lib.mcc_loop_unsummed(self.loop, i)))
+
+    def _down(self) -> dict[str, str]:
+        """Ports whose device is dead, and why."""
+        return {self.bindings.ports[i].port: os.strerror(error) for i, error in self.dead.items() if error}
 
     def _changed(self, port: Binding, error: int) -> None:
         if error:

@@ -50,6 +50,11 @@ def split_spec(spec: str) -> tuple[Path, str]:
     return Path(spec), ""
 
 
+def chain_file(spec: str) -> str:
+    """The file that a spec names, as a whole path."""
+    return str(split_spec(spec)[0].resolve())
+
+
 def _similar_file(path: Path) -> str:
     folder = path.parent
     there = [p.name for p in folder.glob("*.py")] if folder.is_dir() else []

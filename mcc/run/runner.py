@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from mcc.diag import CaptureError, PortError
 from mcc.run.capture import Capture, damage_text, open_capture
+from mcc.run.errands import Errands, Running
 from mcc.run.outputs import Document, LineFile, cannot_write, open_output
 from mcc.run.ports import Bindings
 
@@ -94,8 +95,8 @@ class RunResult:
 
 
 def run_captures(module: Runnable, bindings: Bindings, options: RunOptions | None = None, *,
-                 progress: Progress | None = None, version: str = "") -> RunResult:
-    """Run what `bindings` says through `module`.
+                 progress: Progress | None = None, version: str = "", errands: Errands | None = None) -> RunResult:
+    """Run what `bindings` says through `module`. `errands` are done between steps, and closed after the last one.
 
     Raises PortError where a file cannot be opened, CaptureError where an input is no capture at all; what goes wrong
     later is in the result, and what was done until then is kept.
@@ -108,7 +109,8 @@ def run_captures(module: Runnable, bindings: Bindings, options: RunOptions | Non
         box = module.open_box(start=start, max_sessions=options.max_sessions, checksums=options.checksums,
                               log_sessions=files.sessions is not None, log_alerts=files.alerts is not None)
         stack.callback(box.close)
-        run = _Run(module, box, bindings, inputs, files, progress)
+        run = _Run(module, box, bindings, inputs, files, progress, errands or Errands())
+        stack.callback(run.errands.close)
         stack.callback(run.close)
         run.open(start, options.duration)
         return run.run(version, options.burst)
@@ -177,9 +179,9 @@ class _Run:
     """One run: the C replay object, and what is polled between its steps."""
 
     def __init__(self, module: Runnable, box: ReplayBox, bindings: Bindings, inputs: Mapping[int, Capture],
-                 files: _Files, progress: Progress | None) -> None:
+                 files: _Files, progress: Progress | None, errands: Errands) -> None:
         self.module, self.box, self.bindings = module, box, bindings
-        self.inputs, self.files, self.progress = inputs, files, progress
+        self.inputs, self.files, self.progress, self.errands = inputs, files, progress, errands
         self.lib, self.ffi = box.lib, box.ffi
         self.result = RunResult()
         self.replay = box.replay()
@@ -210,6 +212,8 @@ class _Run:
             step = STEP if burst >= 32 else max(1, burst)
             while not stop.is_set() and self.lib.mcc_replay_step(self.replay, step) > 0:
                 self._poll()
+                self.errands.run(lambda: Running(self.box, time.perf_counter() - begin, {}, *self._done()))
+            self.errands.close()
             self.result.interrupted = stop.is_set()
             self.lib.mcc_replay_finish(self.replay)
             self._poll()
@@ -226,7 +230,11 @@ class _Run:
             if file is not None:
                 file.write(records())
         if self.progress:
-            self.progress(self.lib.mcc_replay_done(self.replay), self.lib.mcc_replay_total(self.replay))
+            self.progress(*self._done())
+
+    def _done(self) -> tuple[int, int]:
+        """Bytes of the inputs that were read, and of all inputs."""
+        return self.lib.mcc_replay_done(self.replay), self.lib.mcc_replay_total(self.replay)
 
     def _error(self, port: int) -> tuple[str, int, int]:
         """What is wrong with an input ("" : nothing), at which byte, after how many packets."""
@@ -274,7 +282,8 @@ class _Run:
 
 @contextmanager
 def interrupts() -> Iterator[threading.Event]:
-    """An event that Ctrl-C or SIGTERM sets; a second Ctrl-C interrupts at once. In the main thread only."""
+    """An event that Ctrl-C, SIGTERM or a closed terminal sets; a second Ctrl-C interrupts at once. In the main thread
+    only."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop
@@ -285,7 +294,10 @@ def interrupts() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         stop.set()
 
-    old = {s: signal.signal(s, handler) for s in (signal.SIGINT, signal.SIGTERM)}
+    caught = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+        caught.append(signal.SIGHUP)
+    old = {s: signal.signal(s, handler) for s in caught}
     try:
         yield stop
     finally:

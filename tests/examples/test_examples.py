@@ -45,6 +45,18 @@ def test_counter(tmp_path: Path) -> None:
           {"connections": sorted(counted.values()), "all": len(seen), "large": sum(p.length > 1000 for p in seen)})
 
 
+def test_limiter(tmp_path: Path) -> None:
+    got = run("limiter", "http.pcap", tmp_path)
+    seconds: Counter[Any] = Counter()
+    passed = []
+    for raw, p in zip(rdpcap(str(CAPTURES / "http.pcap")), read("http.pcap"), strict=True):
+        at = (p.ends, p.from_first, int(raw.time))
+        seconds[at] += 1
+        passed += [bytes(raw)] if seconds[at] <= 5 else []
+    assert got.frames == passed
+    check("limiter", got.counters("Limiter"), {"passed": len(passed), "dropped": seconds.total() - len(passed)})
+
+
 def test_port_stats(tmp_path: Path) -> None:
     got = run("port_stats", "http.pcap", tmp_path)
     packets: Counter[str] = Counter()

@@ -22,10 +22,11 @@ Process = Callable[..., "subprocess.CompletedProcess[bytes]"]
 def test_version_and_help(mcc: Mcc) -> None:
     assert mcc("--version").out == f"mcc {VERSION}\n"
     text = mcc("--help").out
-    for command in ("build", "run", "check", "explain", "graph", "dump", "match", "new", "doctor", "bench"):
+    for command in ("build", "run", "set", "check", "explain", "graph", "dump", "match", "new", "doctor", "bench"):
         assert f" {command} " in text
-    for later in ("split", "--live", "--metrics"):
-        assert later not in text + mcc("run", "--help").out
+    assert "split" not in text
+    for option in ("--live", "--metrics", "--duration"):
+        assert option in mcc("run", "--help").out
 
 
 @pytest.mark.parametrize("arguments", [
