@@ -71,6 +71,9 @@
 #include "mcc_io_afpacket.c"
 #include "mcc_io_tap.c"
 #include "mcc_io_null.c"
+#ifdef MCC_DPDK
+#include "mcc_io_dpdk.c"
+#endif
 #include "mcc_io_loop.c"
 
 struct mcc_box;

@@ -55,7 +55,7 @@ def run(spec: str, wanted: Wanted) -> int:
     bindings = bind(compiled.graph.ports, wanted.capture, wanted.output, specs, f"chain {compiled.graph.name}")
     checksums = wanted.checksums or ("verify" if bindings.live else "keep")
     options = RunOptions(wanted.stats, wanted.sessions, wanted.alerts, wanted.max_sessions, checksums, wanted.duration)
-    module = RunnableModule(Module(compiled))
+    module = RunnableModule(Module(compiled, io={p.kind for p in bindings.ports}))
     if bindings.live:
         result = run_live(module, bindings, options, say=lambda text: say(f"mcc: {text}"), version=VERSION)
     else:

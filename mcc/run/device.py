@@ -5,14 +5,17 @@ from __future__ import annotations
 import errno
 import os
 
+from mcc.run import dpdk
 from mcc.run.ports import Binding
 
 OFF = "gro off gso off tso off"
 """What `ethtool -K` is told where frames should be as they are on the wire."""
 
 
-def cannot_open(port: Binding, error: int) -> str:
-    """The message for a port whose device could not be opened."""
+def cannot_open(port: Binding, error: int, why: str = "") -> str:
+    """The message for a port whose device could not be opened. `why`: its driver's own words."""
+    if port.kind == "dpdk":
+        return dpdk.cannot_open(port, error, why)
     name, device = f"port {port.port}", port.device
     if error in (errno.EPERM, errno.EACCES):
         tap = port.kind == "tap"

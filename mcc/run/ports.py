@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mcc.diag import PortError
 from mcc.run.usage import UsageError
 
-LIVE = {"afpacket": "IF", "tap": "NAME"}
+LIVE = {"afpacket": "IF", "tap": "NAME", "dpdk": "DEVARGS"}
 """Kinds of SPEC that are devices of this machine, and what follows the colon."""
 
-LATER = {"dpdk": "DPDK", "afxdp": "AF_XDP"}
+LATER = {"afxdp": "AF_XDP"}
 """Kinds of SPEC that the contract names and this build has no code for."""
 
-SPECS = "pcap:IN[,OUT], afpacket:IF, tap:NAME or null"
+SPECS = "pcap:IN[,OUT], afpacket:IF, dpdk:DEVARGS, tap:NAME or null"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,18 @@ class Binding:
     device: str = ""
     kind: str = "null"
     """The device's: a key of LIVE."""
+
+    @property
+    def name(self) -> str:
+        """The device without its arguments."""
+        return self.device.partition(",")[0] if self.kind == "dpdk" else self.device
+
+    @property
+    def interface(self) -> str:
+        """The network interface behind the device; "": there is none, or the kernel does not know it."""
+        if self.kind != "dpdk":
+            return self.device
+        return next((a[6:] for a in self.device.split(",")[1:] if a.startswith("iface=")), "")
 
 
 @dataclass(frozen=True)
@@ -62,7 +75,7 @@ class Bindings:
 
 
 def parse_spec(port: str, spec: str) -> Binding:
-    """`pcap:IN[,OUT]`, `afpacket:IF`, `tap:NAME` or `null`. IN may be empty: a port that only sends.
+    """`pcap:IN[,OUT]`, `afpacket:IF`, `dpdk:DEVARGS`, `tap:NAME` or `null`. IN may be empty: a port that only sends.
 
     Raises UsageError for a spec that cannot be read, PortError for a kind that this build has not got.
     """
@@ -71,7 +84,9 @@ def parse_spec(port: str, spec: str) -> Binding:
         return Binding(port)
     if kind in LATER:
         raise PortError(f"port {port}: this build has no {LATER[kind]} ({kind}:); "
-                        "use afpacket:IF, tap:NAME, pcap:IN,OUT or null")
+                        "use afpacket:IF, dpdk:DEVARGS, tap:NAME, pcap:IN,OUT or null")
+    if kind == "dpdk" and colon:
+        return Binding(port, device=_devargs(port, rest), kind=kind)
     if kind in LIVE and colon:
         if not rest or "/" in rest or len(rest.encode()) > 15 or any(c.isspace() for c in rest):
             raise UsageError(f"port {port}: {rest!r} is no name of an interface", f"{kind}:{LIVE[kind]}")
@@ -84,6 +99,15 @@ def parse_spec(port: str, spec: str) -> Binding:
     if not source and not sink:
         raise UsageError(f"port {port}: pcap: needs a file", "pcap:IN, pcap:IN,OUT or pcap:,OUT")
     return Binding(port, source or None, sink or None)
+
+
+def _devargs(port: str, text: str) -> str:
+    """What DPDK calls a device: `NAME[,KEY=VALUE]...`. Raises UsageError."""
+    name = text.partition(",")[0]
+    if not re.fullmatch(r"[\w.:-]{1,57}", name) or len(text.encode()) > 1023 or any(c.isspace() for c in text):
+        raise UsageError(f"port {port}: {text!r} is no device of DPDK",
+                         "dpdk:net_af_packet0,iface=IF, dpdk:net_pcap0,rx_pcap=IN,tx_pcap=OUT or dpdk:0000:01:00.0")
+    return text
 
 
 def parse_port_options(options: Sequence[str]) -> dict[str, str]:
@@ -134,9 +158,9 @@ def _all_live(bindings: Bindings) -> None:
     for p in bindings.ports:
         if p.source or p.sink:
             raise UsageError(f"port {p.port} is a capture, another one is a device", "captures and devices do not mix")
-        if p.device and p.device in seen:
-            raise UsageError(f"two ports are {p.device}", "give each its own interface")
-        seen.add(p.device)
+        if p.device and p.name in seen:
+            raise UsageError(f"two ports are {p.name}", "give each its own interface")
+        seen.add(p.name)
 
 
 def _shared(names: Sequence[str], capture: str | None, out: str | None, chain: str) -> Bindings:
