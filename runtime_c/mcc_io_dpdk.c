@@ -11,6 +11,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -160,6 +161,22 @@ static void io_dpdk_lcores(char *text, size_t size, const cpu_set_t *allowed)
     (void)snprintf(text + n, size - n, ")");
 }
 
+/* rte_eal_init, which writes its last words to the screen beside the log. */
+static int io_dpdk_init(int n, char **args)
+{
+    int screen = dup(STDERR_FILENO), nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC), rc;
+    if (screen >= 0 && nowhere >= 0)
+        (void)dup2(nowhere, STDERR_FILENO);
+    rc = rte_eal_init(n, args);
+    if (screen >= 0) {
+        (void)dup2(screen, STDERR_FILENO);
+        (void)close(screen);
+    }
+    if (nowhere >= 0)
+        (void)close(nowhere);
+    return rc;
+}
+
 /* Starts DPDK: for all devices of the process, also those of other modules. */
 static int io_dpdk_eal(const struct io_dpdk *d)
 {
@@ -193,7 +210,7 @@ static int io_dpdk_eal(const struct io_dpdk *d)
     }
     args[n] = NULL;
     io_dpdk_all.pci = d->pci;
-    rc = rte_eal_init(n, args);
+    rc = io_dpdk_init(n, args);
     (void)rmdir(rte_eal_get_runtime_dir()); /* made, and without --shconf not used */
     if (rc < 0 && !(rte_errno == EALREADY && rte_eal_tailq_lookup("RTE_MEMPOOL")))
         return -ENOTRECOVERABLE;

@@ -78,6 +78,8 @@ def _cause(port: Binding, error: int, why: str) -> str:
     because = why or os.strerror(error)
     if "Operation not permitted" in why:
         error = errno.EPERM
+    elif "allocate memory" in why:
+        error = errno.ENOMEM
     match error:
         case errno.EPERM | errno.EACCES:
             return (f"{name}: no right to open {interface or 'it'}; run as root, or give Python the capabilities: "

@@ -232,6 +232,15 @@ def test_a_device_of_another_program(net: Callable[..., Net]) -> None:
         n.mcc("through.py", lan="dpdk:net_af_xdp0,iface=d0", wan="null")
 
 
+def test_without_memory(net: Callable[..., Net]) -> None:
+    n = net()
+    with pytest.raises(AssertionError) as said:
+        n.start(n.box, "sh", "-c", f"ulimit -v 700000; exec {sys.executable} -c '{COMMAND}' run tests/live/chains/through.py "
+                "--port lan=dpdk:net_null0 --port wan=null", ready="mcc: running")
+    text = str(said.value).partition("did not come up:\n")[2]
+    assert text.startswith("mcc: port lan: net_null0: there is not enough memory for DPDK (") and text.count("\n") == 1
+
+
 def without(capability: str) -> list[str]:
     return ["setpriv", f"--bounding-set=-{capability}", f"--inh-caps=-{capability}", sys.executable, "-c", COMMAND, "run",
             "tests/live/chains/through.py", "--port", "wan=null", "--duration", "0.2"]

@@ -35,6 +35,7 @@ def port(devargs: str) -> Binding:
     ("net_af_xdp0,iface=d0", errno.EIO, "xsk_configure(): Failed to create xsk socket.", "taken off by: ip link set d0 xdp off"),
     ("net_ring0", errno.EEXIST, "", "this process has that device already; give it another number"),
     ("net_ring0", errno.ENOMEM, "EAL: no room", "not enough memory for DPDK (no room); this reserves some: sysctl vm.nr_hugepages=256"),
+    ("net_ring0", errno.ENOTRECOVERABLE, "EAL: Cannot get a virtual area: Cannot allocate memory", "not enough memory for DPDK"),
     ("net_ring0", errno.ENOTRECOVERABLE, "EAL: FATAL: no", "DPDK does not start: FATAL: no; `mcc doctor` says what it needs"),
     ("01:00.0", errno.EIO, "EAL: Cannot find device (01:00.0)", "`dpdk-devbind.py -b vfio-pci 01:00.0` gives this one to DPDK"),
     ("01:00.0", errno.EXDEV, "", "open the PCI devices first"), ("net_ring0", errno.EIO, "", "net_ring0: Input/output error")])
