@@ -45,7 +45,8 @@ enum {
     MCC_DPDK_PRIVATE = MCC_BUFFER_HEAD - MCC_HEADROOM,
     MCC_DPDK_FILES = 1024,
     MCC_DPDK_PATIENCE_US = 200, /* for a full queue of a device */
-    MCC_DPDK_LINK = 14 + 8,     /* a frame's bytes beyond the MTU, with two tags */
+    MCC_DPDK_MTU = 1890,    /* what is longer net_af_packet cuts silently and net_af_xdp drops */
+    MCC_DPDK_LINK = 14 + 8, /* a frame's bytes beyond the MTU, with two tags */
 };
 
 _Static_assert(RTE_PKTMBUF_HEADROOM == MCC_HEADROOM, "a packet of DPDK has the headroom of ours");
@@ -307,8 +308,11 @@ static int io_dpdk_look(struct mcc_io *io, const struct io_dpdk *d)
 {
     io->mtu = 0;
     for (const char *a = d->arguments; *a; a += strcspn(a, ","), a += *a == ',')
-        if (strncmp(a, "iface=", 6) == 0)
-            return io_dpdk_interface(io, a + 6, strcspn(a + 6, ","));
+        if (strncmp(a, "iface=", 6) == 0) {
+            int rc = io_dpdk_interface(io, a + 6, strcspn(a + 6, ","));
+            bool cuts = strncmp(d->name, "net_af_", 7) == 0;
+            return rc == 0 && cuts && io->mtu > MCC_DPDK_MTU ? -EMSGSIZE : rc;
+        }
     return 0;
 }
 
@@ -488,8 +492,16 @@ static struct mcc_packet *io_dpdk_gather(struct mcc_buffers *b, struct rte_mbuf 
 
 static void io_dpdk_arrived(struct mcc_io *io, struct rte_mbuf *m, struct mcc_io_sink *sink)
 {
+    const struct io_dpdk *d = io->own;
     struct mcc_core *core = sink->core;
     struct mcc_packet *p;
+    if (m->pkt_len > d->longest &&
+        io->mtu) { /* a super-frame, of which the driver has cut the end */
+        core->ports[io->port].rx_errors++;
+        io->too_long++;
+        rte_pktmbuf_free(m);
+        return;
+    }
     if (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED)
         (void)rte_vlan_insert(&m);
     core->ports[io->port].rx_packets++;

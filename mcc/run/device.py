@@ -48,5 +48,5 @@ def offload_note(port: Binding, frames: int) -> str:
 
 def refusal_note(port: Binding, frames: int) -> str:
     """Frames were refused for their length."""
-    return (f"port {port.port}: {frames} frames were longer than {port.device} or the box takes; give the interfaces "
-            f"one MTU, or: ethtool -K {port.device} {OFF}")
+    return (f"port {port.port}: {frames} frames were longer than {port.name} or the box takes; give the interfaces "
+            f"one MTU, or: ethtool -K {port.interface or 'IF'} {OFF}")

@@ -92,7 +92,10 @@ def _cause(port: Binding, error: int, why: str) -> str:
             return f"{name}: this process has that device already; give it another number"
         case errno.ENOTRECOVERABLE:
             return f"DPDK does not start: {because}; `mcc doctor` says what it needs"
-        case errno.ENOMEM:
+        case errno.EMSGSIZE if interface:
+            return (f"{name}: the MTU of {interface} is more than the 1890 bytes that DPDK takes there; "
+                    f"ip link set {interface} mtu 1500, or use afpacket:{interface}")
+        case errno.ENOMEM if "fit in mbuf" not in why:
             return (f"{name}: there is not enough memory for DPDK ({because}); this reserves some: "
                     "sysctl vm.nr_hugepages=256")
         case errno.EXDEV:

@@ -234,6 +234,34 @@ def test_ports_that_cannot_be_opened(net: Callable[..., Net], spec: str, words: 
     assert "promiscuity 0" in run("ip", "-n", n.box, "-d", "link", "show", "d0")
 
 
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_mtus(net: Callable[..., Net], driver: str) -> None:
+    """Frames of the longest MTU pass whole; beyond it the port is refused, for drivers would cut them."""
+    n = net(mtu=1890)
+    n.mcc("through.py", **between(driver)).text()
+    said = run("ip", "netns", "exec", n.client, "ping", "-c", "3", "-i", "0.05", "-M", "do", "-s", "1862", SERVER4)
+    assert " 0% packet loss" in said
+    n.processes.pop().stop()
+    run("ip", "-n", n.box, "link", "set", "d0", "mtu", "1891")
+    with pytest.raises(AssertionError, match="ip link set d0 mtu 1500, or use afpacket:d0"):
+        n.mcc("through.py", **between(driver))
+
+
+def test_frames_that_the_driver_has_cut(net: Callable[..., Net]) -> None:
+    """A super-frame is longer than net_af_packet's ring has room for: it is counted, and does not go on."""
+    n = net(offloads=True)
+    box = n.mcc("through.py", "--checksums", "keep", **between("net_af_packet"))
+    with within(n.client, lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as s:
+        run("ip", "-n", n.client, "neigh", "add", SERVER4, "lladdr", "02:00:00:00:00:01", "dev", "c0")
+        s.setsockopt(socket.IPPROTO_UDP, 103, 1000)  # UDP_SEGMENT
+        s.sendto(bytes(9500), (SERVER4, 5005))
+        run("sleep", "0.2")
+    box.stop()
+    stats = json.loads((n.folder / "stats.json").read_text())
+    assert stats["ports"]["lan"]["rx_errors"] == 1 and stats["ports"]["wan"]["tx_packets"] == 0
+    assert "1 frames were longer than net_af_packet0" in box.text() and "ethtool -K d0 " in box.text()
+
+
 def test_a_device_of_another_program(net: Callable[..., Net]) -> None:
     """An interface has one XDP program."""
     n = net()

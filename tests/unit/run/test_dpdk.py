@@ -33,6 +33,8 @@ def port(devargs: str) -> Binding:
     ("net_af_xdp0,iface=d0", errno.ENETDOWN, "", "d0 is down; ip link set d0 up"),
     ("net_af_xdp0,iface=d0", errno.EPERM, "", "no right to open d0; run as root, or give Python the capabilities: setcap cap_net_raw"),
     ("net_af_xdp0,iface=d0", errno.EIO, "xsk_configure(): Failed to create xsk socket.", "taken off by: ip link set d0 xdp off"),
+    ("net_af_xdp0,iface=d0", errno.EMSGSIZE, "", "ip link set d0 mtu 1500, or use afpacket:d0"),
+    ("net_af_packet0,iface=d0", errno.ENOMEM, "eth(): 4064 bytes will not fit in mbuf", "net_af_packet0: 4064 bytes will not fit in mbuf"),
     ("net_ring0", errno.EEXIST, "", "this process has that device already; give it another number"),
     ("net_ring0", errno.ENOMEM, "EAL: no room", "not enough memory for DPDK (no room); this reserves some: sysctl vm.nr_hugepages=256"),
     ("net_ring0", errno.ENOTRECOVERABLE, "EAL: Cannot get a virtual area: Cannot allocate memory", "not enough memory for DPDK"),
