@@ -67,8 +67,9 @@ struct io_dpdk { /* io->own */
 
 static struct {
     char why[160], xdp[160]; /* the first error, the last warning, since they were emptied */
+    FILE *log;               /* stays open: DPDK may write to it at any time */
     struct rte_mempool *pool;
-    int failed; /* -errno of a start that failed: there is no second one */
+    int started; /* 1, or -errno: there is no second start */
     bool pci;
 } io_dpdk_all;
 
@@ -86,13 +87,12 @@ static ssize_t io_dpdk_say(void *cookie, const char *text, size_t size)
     return (ssize_t)size;
 }
 
+/* From now on: another module of the process may have had the log. */
 static int io_dpdk_log(void)
 {
-    FILE *log = fopencookie(NULL, "w", (cookie_io_functions_t){.write = io_dpdk_say});
-    if (!log)
-        return -ENOMEM;
-    (void)setvbuf(log, NULL, _IOFBF, 1024);
-    return rte_openlog_stream(log); /* not closed: DPDK has no other end of it */
+    if (!io_dpdk_all.log)
+        io_dpdk_all.log = fopencookie(NULL, "w", (cookie_io_functions_t){.write = io_dpdk_say});
+    return io_dpdk_all.log ? rte_openlog_stream(io_dpdk_all.log) : -ENOMEM;
 }
 
 /* The last word of libxdp or libbpf, which af_xdp uses and which else write to the screen themselves. */
@@ -178,7 +178,7 @@ static int io_dpdk_init(int n, char **args)
     return rc;
 }
 
-/* Starts DPDK: for all devices of the process, also those of other modules. */
+/* Starts DPDK: for all devices of the process, also those of other modules. 1 or -errno. */
 static int io_dpdk_eal(const struct io_dpdk *d)
 {
     char lcores[2048], memory[16], prefix[40], name[RTE_DEV_NAME_MAX_LEN];
@@ -216,8 +216,7 @@ static int io_dpdk_eal(const struct io_dpdk *d)
     if (rc < 0 && !(rte_errno == EALREADY && rte_eal_tailq_lookup("RTE_MEMPOOL")))
         return -ENOTRECOVERABLE;
     (void)sched_setaffinity(0, sizeof allowed, &allowed);
-    io_dpdk_log_xdp();
-    return 0;
+    return 1;
 }
 
 /* A pool as fast without huge pages as with them: no element begins where the other ones do in a page, as those of
@@ -246,16 +245,17 @@ static struct rte_mempool *io_dpdk_pool(void)
 
 static int io_dpdk_start(const struct io_dpdk *d)
 {
-    int rc = io_dpdk_all.failed;
-    if (io_dpdk_all.pool)
-        return d->pci && !io_dpdk_all.pci ? -EXDEV : 0;
-    if (rc == 0)
-        rc = io_dpdk_log();
-    if (rc == 0)
-        rc = io_dpdk_all.failed = io_dpdk_eal(d);
-    if (rc == 0 && !(io_dpdk_all.pool = io_dpdk_pool()))
-        rc = -ENOMEM;
-    return rc;
+    int rc = io_dpdk_log();
+    if (rc == 0 && !io_dpdk_all.started)
+        rc = io_dpdk_all.started = io_dpdk_eal(d);
+    if (rc < 0 || io_dpdk_all.started < 0)
+        return rc < 0 ? rc : io_dpdk_all.started;
+    io_dpdk_log_xdp();
+    if (d->pci && !io_dpdk_all.pci)
+        return -EXDEV;
+    if (!io_dpdk_all.pool)
+        io_dpdk_all.pool = io_dpdk_pool();
+    return io_dpdk_all.pool ? 0 : -ENOMEM;
 }
 
 /* ---------------------------------------------------------------- a device */

@@ -86,7 +86,7 @@ class _Live:
         self.loop = self.box.loop(start, self.box.contexts or not whole)
         if self.loop == self.ffi.NULL:
             raise PortError("there is not enough memory for this run")
-        for i, port in enumerate(self.bindings.ports):
+        for i, port in sorted(enumerate(self.bindings.ports), key=lambda p: not p[1].pci):
             rc = self.lib.mcc_loop_open(self.loop, i, port.kind.encode(), os.fsencode(port.device))
             if rc < 0:
                 why = self.ffi.string(self.lib.mcc_loop_why(self.loop, i)).decode(errors="replace")

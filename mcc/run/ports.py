@@ -37,6 +37,11 @@ class Binding:
         return self.device.partition(",")[0] if self.kind == "dpdk" else self.device
 
     @property
+    def pci(self) -> bool:
+        """Whether it is a network card of DPDK's: it has a PCI address for a name."""
+        return self.kind == "dpdk" and ":" in self.name
+
+    @property
     def interface(self) -> str:
         """The network interface behind the device; "": there is none, or the kernel does not know it."""
         if self.kind != "dpdk":

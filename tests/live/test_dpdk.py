@@ -130,7 +130,8 @@ def test_nothing_is_left(net: Callable[..., Net], driver: str, how: signal.Signa
     for device in ("d0", "d1"):
         said = run("ip", "-n", n.box, "-d", "link", "show", device)
         assert "promiscuity 0" in said and "xdp" not in said
-    assert not list(Path("/var/run/dpdk").glob("mcc*")) and not list(Path("/dev/hugepages").glob("*mcc*"))
+    assert not list(Path("/var/run/dpdk").glob(f"mcc-{box.child.pid}*"))
+    assert not list(Path("/dev/hugepages").glob(f"*mcc-{box.child.pid}*"))
 
 
 def packets(path: Path) -> list[bytes]:
