@@ -23,6 +23,14 @@ enum {
     MCC_IO_SLOT = MCC_BUFFER_ROOM + MCC_IO_LONGEST,
 };
 
+enum { /* of struct mcc_io_header: virtio 1.2, 5.1.6 */
+       MCC_IO_NEEDS_CSUM = 1,
+       MCC_IO_GSO_NONE = 0,
+       MCC_IO_GSO_TCPV4 = 1,
+       MCC_IO_GSO_TCPV6 = 4,
+       MCC_IO_GSO_UDP_L4 = 5,
+};
+
 /* Where what comes in goes: bursts of the box, of all ports together. */
 struct mcc_io_sink {
     void (*burst)(void *box, struct mcc_packet **packets, uint32_t n);
@@ -67,7 +75,6 @@ struct mcc_io {
     const struct mcc_io_type *type; /* NULL: the port is not bound */
     char device[1024];
     char why[512]; /* the reason of a failed open, where the type knows more than errno */
-    void *own;     /* the type's; owned by it from open to close */
     bool polled;   /* nothing to wait for: it must be looked at */
     int fd;        /* -1: closed */
     uint8_t port;
@@ -76,6 +83,8 @@ struct mcc_io {
     uint64_t retry;    /* ns: when a dead port is tried again */
     uint64_t supers;   /* super-frames that came in */
     uint64_t too_long; /* frames that were refused for their length, in either direction */
+    uint64_t unsummed; /* frames without a checksum from a port that cannot say so (afxdp) */
+    void *state;       /* the type's own while it is open */
     uint32_t queued;
     struct mcc_packet *queue[MCC_IO_QUEUE]; /* borrowed from the core's out[] */
     struct mcc_io_slot *slots;              /* MCC_IO_BURST; owned */
@@ -83,6 +92,7 @@ struct mcc_io {
 };
 
 extern const struct mcc_io_type mcc_io_afpacket, mcc_io_tap, mcc_io_null;
+extern const struct mcc_io_type mcc_io_afxdp;
 extern const struct mcc_io_type mcc_io_dpdk; /* where MCC_DPDK is defined */
 
 /* ---------------------------------------------------------------- for the types, mcc_io_frame.c */
@@ -115,6 +125,9 @@ void mcc_io_flush(struct mcc_io_sink *sink);
  * it is nothing that can be cut. RFC 9293 (sequence numbers, flags), RFC 791 and 8200 (lengths, identification). */
 bool mcc_io_cut(struct mcc_io_sink *sink, uint8_t port, uint8_t *frame, uint32_t len,
                 uint32_t size);
+
+/* The sum of the pseudo header of the TCP or UDP packet p, which is parsed. */
+uint16_t mcc_io_pseudo(const struct mcc_packet *p);
 
 /* The checksum field of the TCP or UDP packet p gets the sum of the pseudo header, which the device completes. */
 void mcc_io_partial(struct mcc_packet *p);

@@ -52,7 +52,7 @@ enum {
 _Static_assert(RTE_PKTMBUF_HEADROOM == MCC_HEADROOM, "a packet of DPDK has the headroom of ours");
 _Static_assert(MCC_DPDK_PRIVATE % RTE_MBUF_PRIV_ALIGN == 0, "DPDK wants this");
 
-struct io_dpdk { /* io->own */
+struct io_dpdk { /* io->state */
     uint16_t id; /* of the device in rte_ethdev */
     bool pci;
     char name[RTE_DEV_NAME_MAX_LEN];
@@ -418,10 +418,10 @@ static int io_dpdk_attach(struct mcc_io *io, struct io_dpdk *d)
 
 static void io_dpdk_close(struct mcc_io *io)
 {
-    if (io->own)
-        io_dpdk_detach(io->own);
-    free(io->own);
-    io->own = NULL;
+    if (io->state)
+        io_dpdk_detach(io->state);
+    free(io->state);
+    io->state = NULL;
 }
 
 static int io_dpdk_open(struct mcc_io *io)
@@ -442,7 +442,7 @@ static int io_dpdk_open(struct mcc_io *io)
         free(d);
         return rc;
     }
-    io->own = d;
+    io->state = d;
     io->fd = -1;
     io->polled = true;
     return 0;
@@ -492,7 +492,7 @@ static struct mcc_packet *io_dpdk_gather(struct mcc_buffers *b, struct rte_mbuf 
 
 static void io_dpdk_arrived(struct mcc_io *io, struct rte_mbuf *m, struct mcc_io_sink *sink)
 {
-    const struct io_dpdk *d = io->own;
+    const struct io_dpdk *d = io->state;
     struct mcc_core *core = sink->core;
     struct mcc_packet *p;
     if (m->pkt_len > d->longest &&
@@ -524,7 +524,7 @@ static void io_dpdk_arrived(struct mcc_io *io, struct rte_mbuf *m, struct mcc_io
 
 static int io_dpdk_in(struct mcc_io *io, struct mcc_io_sink *sink)
 {
-    const struct io_dpdk *d = io->own;
+    const struct io_dpdk *d = io->state;
     struct rte_mbuf *m[MCC_IO_BURST];
     uint16_t n = rte_eth_rx_burst(d->id, 0, m, MCC_IO_BURST);
     sink->core->buffers->put_outside = io_dpdk_put;
@@ -601,7 +601,7 @@ static uint32_t io_dpdk_send(const struct io_dpdk *d, struct rte_mbuf **m, uint3
 
 static int io_dpdk_out(struct mcc_io *io, struct mcc_core *core)
 {
-    const struct io_dpdk *d = io->own;
+    const struct io_dpdk *d = io->state;
     struct rte_mbuf *m[MCC_IO_QUEUE];
     struct mcc_packet *sent[MCC_IO_QUEUE];
     uint32_t n = 0;
@@ -626,7 +626,7 @@ static int io_dpdk_out(struct mcc_io *io, struct mcc_core *core)
 /* Frames for which the device had no descriptor or mbuf, and damaged ones. */
 static uint64_t io_dpdk_lost(struct mcc_io *io)
 {
-    struct io_dpdk *d = io->own;
+    struct io_dpdk *d = io->state;
     struct rte_eth_stats s;
     if (rte_eth_stats_get(d->id, &s) < 0)
         return 0;

@@ -8,14 +8,6 @@
 #include "mcc_mem.h"
 #include "mcc_parse.h"
 
-enum { /* virtio 1.2, 5.1.6 */
-       MCC_IO_NEEDS_CSUM = 1,
-       MCC_IO_GSO_NONE = 0,
-       MCC_IO_GSO_TCPV4 = 1,
-       MCC_IO_GSO_TCPV6 = 4,
-       MCC_IO_GSO_UDP_L4 = 5,
-};
-
 _Static_assert(sizeof(struct mcc_io_header) == 10, "the header is the kernel's");
 
 int mcc_io_slots(struct mcc_io *io)

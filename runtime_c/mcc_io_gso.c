@@ -77,10 +77,14 @@ bool mcc_io_cut(struct mcc_io_sink *sink, uint8_t port, uint8_t *frame, uint32_t
     return true;
 }
 
-void mcc_io_partial(struct mcc_packet *p)
+uint16_t mcc_io_pseudo(const struct mcc_packet *p)
 {
     const uint8_t *ip = p->data + p->l3;
     uint64_t sum = p->layers & MCC_IP ? mcc_checksum_sum(ip + 12, 8) : mcc_checksum_sum(ip + 8, 32);
-    sum += (uint64_t)p->proto + (p->ip_end - p->l4);
-    io_put16(p->data + mcc_checksum_l4_at(p), mcc_checksum_fold(sum));
+    return mcc_checksum_fold(sum + (uint64_t)p->proto + (p->ip_end - p->l4));
+}
+
+void mcc_io_partial(struct mcc_packet *p)
+{
+    io_put16(p->data + mcc_checksum_l4_at(p), mcc_io_pseudo(p));
 }

@@ -27,7 +27,7 @@ static const struct mcc_io_type *const io_loop_types[] = {
 #ifdef MCC_DPDK
     &mcc_io_dpdk,
 #endif
-    &mcc_io_afpacket, &mcc_io_tap, &mcc_io_null};
+    &mcc_io_afpacket, &mcc_io_tap, &mcc_io_afxdp, &mcc_io_null};
 
 static uint64_t io_clock(clockid_t id)
 {
@@ -255,4 +255,9 @@ uint64_t mcc_loop_supers(const struct mcc_loop *loop, uint32_t port)
 uint64_t mcc_loop_too_long(const struct mcc_loop *loop, uint32_t port)
 {
     return loop->io[port].too_long;
+}
+
+uint64_t mcc_loop_unsummed(const struct mcc_loop *loop, uint32_t port)
+{
+    return loop->io[port].unsummed;
 }

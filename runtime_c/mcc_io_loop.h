@@ -32,7 +32,7 @@ struct mcc_loop *mcc_loop_new(const struct mcc_loop_ops *ops, void *box, struct 
 void mcc_loop_free(struct mcc_loop *loop);
 
 /* Binds a port: "afpacket" and an interface, "tap" and a name, "null" and "", "dpdk" and NAME[,ARGUMENTS]. 0 or -errno: EPROTONOSUPPORT no such type,
- * ENODEV no such interface, ENETDOWN it is down, EPFNOSUPPORT it is no Ethernet, EPERM no right to. */
+ * ELIBACC its library is not there, ENODEV no such interface, ENETDOWN it is down, EPFNOSUPPORT it is no Ethernet, EPERM no right to. */
 int mcc_loop_open(struct mcc_loop *loop, uint32_t port, const char *type, const char *device);
 
 /* Frames go through for at most `ns`; returns earlier on a signal. */
@@ -52,5 +52,7 @@ uint32_t mcc_loop_mtu(const struct mcc_loop *loop, uint32_t port);
 const char *mcc_loop_why(const struct mcc_loop *loop, uint32_t port);
 uint64_t mcc_loop_supers(const struct mcc_loop *loop, uint32_t port);
 uint64_t mcc_loop_too_long(const struct mcc_loop *loop, uint32_t port);
+/* Frames whose checksum their sender left to its device, on a port that is not told so: they were completed. */
+uint64_t mcc_loop_unsummed(const struct mcc_loop *loop, uint32_t port);
 
 #endif

@@ -54,6 +54,8 @@
 #include "mcc_frag.c"
 #include "mcc_frag_out.c"
 #include "mcc_tcp.c"
+#include "mcc_tcp_again.c"
+#include "mcc_tcp_made.c"
 #include "mcc_tcp_order.c"
 #include "mcc_tcp_open.c"
 #include "mcc_tcp_kept.c"
@@ -70,6 +72,8 @@
 #include "mcc_io_gso.c"
 #include "mcc_io_afpacket.c"
 #include "mcc_io_tap.c"
+#include "mcc_io_xdp.c"
+#include "mcc_io_afxdp.c"
 #include "mcc_io_null.c"
 #ifdef MCC_DPDK
 #include "mcc_io_dpdk.c"

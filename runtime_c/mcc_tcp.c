@@ -1,10 +1,10 @@
-/* Segments in: what each is, retransmissions, acknowledgements. */
+/* Segments in: what each is, and acknowledgements. */
 #include "mcc_tcp.h"
 
 #include "mcc_header.h"
 #include "mcc_made.h"
 
-enum { PROBED = 6, KEEPALIVE = 1, SLACK = 1 << 20, ANY_SCALE = 14 };
+enum { PROBED = 6, SLACK = 1 << 20, ANY_SCALE = 14 };
 
 /* ---------------------------------------------------------------- reading a segment */
 
@@ -29,91 +29,6 @@ static int64_t reach(const struct mcc_tcp *tcp, unsigned d)
 {
     const struct mcc_tcp_way *to = &tcp->way[1 - d];
     return ((int64_t)to->window << (to->syn ? to->scale : ANY_SCALE)) + SLACK;
-}
-
-/* ---------------------------------------------------------------- again */
-
-/* Counts bytes that came before, at x, with other values, where nothing was edited, so that it can be told. */
-static void conflicts(const struct mcc_turn *t, const struct mcc_tcp_way *w, const uint8_t *bytes,
-                      uint32_t len, uint64_t x)
-{
-    const struct mcc_way *map = &t->ways[t->id & 1];
-    uint64_t y = map->forward_low ? map->forward_low(t->flow, x) : x;
-    uint64_t end = map->forward ? map->forward(t->flow, x + len) : x + len;
-    bool changed = false,
-         differs = end - y == len && mcc_tcp_differs(w, y, bytes, len, &changed) && !changed;
-    uint32_t since;
-    const struct mcc_packet *held =
-        t->ways[t->id & 1].held ? t->ways[t->id & 1].held(t->flow, &since) : NULL;
-    for (const struct mcc_packet *q = held; q && end - y == len && !differs; q = q->next) {
-        const struct mcc_span both = mcc_span_meet(q->pos, q->in_len, x, len);
-        if (both.len && !(q->stream & MCC_STREAM_EDITED) && q->in_len == q->content_len)
-            differs = memcmp(q->content + (both.at - q->pos), bytes + (both.at - x), both.len) != 0;
-    }
-    if (differs)
-        t->shared->tcp.conflicts++;
-}
-
-/* A segment all of whose bytes were seen. */
-static void again(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
-                  const struct mcc_segment *s)
-{
-    unsigned d = t->id & 1;
-    struct mcc_tcp_way *w = &tcp->way[d];
-    const struct mcc_way *map = &t->ways[d];
-    uint32_t before = (int64_t)s->x < 0 ? (uint32_t)-(int64_t)s->x
-                                        : 0; /* bytes in the place of the SYN or earlier */
-    uint64_t behind = s->x + s->len, first = before ? 0 : s->x;
-    before = before < s->len ? before : s->len;
-    if ((int64_t)behind < 0)
-        behind = 0;
-    uint64_t low = map->forward_low ? map->forward_low(t->flow, first) : first;
-    uint64_t high = map->forward ? map->forward(t->flow, behind) : behind;
-    uint64_t limit = w->queued ? mcc_tcp_left(w) : w->sent - w->fin_sent;
-    bool probe = s->len <= KEEPALIVE && s->x + 1 == w->next && w->acked == w->sent &&
-                 !(s->flags & (MCC_TCP_SYN | MCC_TCP_FIN));
-    if (probe) /* RFC 1122, 4.2.3.6: not data */
-        t->shared->tcp.keepalives++;
-    else
-        t->shared->tcp.retransmitted++;
-    mcc_tcp_payload(p, 0, s->len);
-    p->stream = 0;
-    if ((int64_t)(high - limit) > 0)
-        high = limit;
-    if (!tcp->mapped && !map->forward && !t->rules->writes) {
-        bool changed = false;
-        if (mcc_tcp_differs(w, low, p->content + before, s->len - before, &changed)) {
-            t->shared->tcp.conflicts++;
-            p->stream |= MCC_STREAM_CHANGED;
-            mcc_tcp_overlay(w, low, p->content + before, s->len - before);
-            mcc_checksum_fill(p);
-        }
-        map->out(t->box, t->flow, t->id, p);
-        return;
-    }
-    if (probe) { /* its byte may be garbage, or one that an element holds or has replaced: it goes without */
-        mcc_tcp_resend(t, tcp, p, limit - 1, 0, false);
-        return;
-    }
-    conflicts(t, w, p->content + before, s->len - before, first);
-    bool fin = s->flags & MCC_TCP_FIN && w->fin && w->fin_sent && !w->queued;
-    if (w->queued &&
-        (int64_t)(low - limit) >= 0) { /* it has not left yet: the window has no room */
-        mcc_tcp_push(t, tcp, true);
-        mcc_core_drop(t->core, p, MCC_DROP_TCP_ANSWERED);
-        return;
-    }
-    /* the receiver has it: the sender must have lost our word of it */
-    if ((int64_t)((fin ? w->sent : high) - w->acked) <= 0 && !(s->flags & MCC_TCP_SYN)) {
-        if (w->queued) /* it probes for room, which is ours to do */
-            mcc_tcp_push(t, tcp, true);
-        mcc_tcp_make(t, tcp, 1 - d, p, MCC_TCP_ACK);
-        mcc_core_drop(t->core, p, MCC_DROP_TCP_ANSWERED);
-        return;
-    }
-    if ((int64_t)(low - w->acked) < 0)
-        low = w->acked;
-    mcc_tcp_resend(t, tcp, p, low, (int64_t)(high - low) > 0 ? (uint32_t)(high - low) : 0, fin);
 }
 
 /* ---------------------------------------------------------------- acknowledgements */
@@ -222,6 +137,16 @@ static void syn_ahead(const struct mcc_turn *t, struct mcc_packet *bare)
     t->ways[t->id & 1].out(t->box, t->flow, t->id, bare);
 }
 
+/* There is no room to keep what p carries: by policy. */
+static void at_cap(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p)
+{
+    bool reset = t->rules->at_cap == MCC_CAP_RESET;
+    t->shared->tcp.forgotten++;
+    if (reset)
+        mcc_tcp_close(t, tcp, p, true);
+    mcc_core_drop(t->core, p, reset ? MCC_DROP_TCP_CLOSED : MCC_DROP_TCP_FULL);
+}
+
 static int data_segment(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
                         struct mcc_segment *s)
 {
@@ -238,16 +163,12 @@ static int data_segment(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mc
         return MCC_PASS;
     }
     if (over <= 0) {
-        again(t, tcp, p, s);
+        mcc_tcp_again(t, tcp, p, s);
         return MCC_PASS;
     }
     if (__builtin_expect(w->kept_bytes + s->len > t->rules->buffer, 0) &&
         t->rules->at_cap != MCC_CAP_PASS) {
-        bool reset = t->rules->at_cap == MCC_CAP_RESET;
-        t->shared->tcp.forgotten++;
-        if (reset)
-            mcc_tcp_close(t, tcp, p, true);
-        mcc_core_drop(t->core, p, reset ? MCC_DROP_TCP_CLOSED : MCC_DROP_TCP_FULL);
+        at_cap(t, tcp, p);
         return MCC_CLOSE;
     }
     uint32_t old = (uint32_t)-ahead;
@@ -259,31 +180,9 @@ static int data_segment(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mc
                 t->rules)) /* it goes on as it came but for these bytes, though it was not captured whole */
             p->stream = 0;
     }
-    if (old && s->len) { /* its beginning is known: the first copy of that counts */
-        bool changed = false;
-        t->shared->tcp.overlaps++;
-        mcc_tcp_payload(p, 0, s->len);
-        if (mcc_tcp_strict(t->rules)) {
-            uint32_t n = old < s->len ? old : s->len;
-            conflicts(t, w, p->content, n, s->x);
-            mcc_tcp_cut_front(p, n);
-        } else if (mcc_tcp_differs(w, s->x, p->content, old < s->len ? old : s->len, &changed)) {
-            t->shared->tcp.conflicts++;
-            mcc_tcp_overlay(w, s->x, p->content, old < s->len ? old : s->len);
-            mcc_checksum_fill(p);
-        }
-        if (!mcc_tcp_strict(t->rules)) { /* it goes on whole; its new bytes are read */
-            struct mcc_packet *copy = mcc_buffer_copy(t->core->buffers, p);
-            t->ways[t->id & 1].out(t->box, t->flow, t->id, p);
-            if (!copy)
-                return MCC_PASS;
-            mcc_tcp_payload(copy, old < s->len ? old : s->len, s->len);
-            copy->stream = MCC_STREAM_SENT;
-            p = copy;
-        }
-    } else {
-        mcc_tcp_payload(p, 0, s->len);
-    }
+    mcc_tcp_payload(p, 0, s->len);
+    if (old && s->len && (p = mcc_tcp_known_front(t, w, p, s, old < s->len ? old : s->len)) == NULL)
+        return MCC_PASS;
     struct mcc_packet *bare = s->flags & MCC_TCP_SYN && t->ways[t->id & 1].held
                                   ? mcc_stream_part(t->core, p, NULL, 0)
                                   : NULL;

@@ -156,6 +156,10 @@ void mcc_tcp_urgent(const struct mcc_turn *t, const struct mcc_tcp_way *w, struc
 /* The position of the acknowledgement that the sender of way w may be shown. */
 uint64_t mcc_tcp_shown(const struct mcc_turn *t, const struct mcc_tcp *tcp, unsigned d, uint64_t y);
 
+/* The window field beside an acknowledgement at ack_x that shows the sender of direction d, in its own space, what the receiver has
+ * room for. */
+uint16_t mcc_tcp_window(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned d, uint64_t ack_x);
+
 /* A bare segment from the host of direction `from`, made after `like`; goes out. */
 void mcc_tcp_make(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned from,
                   const struct mcc_packet *like, uint8_t flags);
@@ -247,6 +251,17 @@ void mcc_tcp_first_copy(const struct mcc_turn *t, const struct mcc_tcp_way *w, s
 /* A segment that is ahead. */
 void mcc_tcp_out_of_order(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
                           const struct mcc_segment *s);
+
+/* ---------------------------------------------------------------- seen before, mcc_tcp_again.c */
+
+/* A segment all of whose bytes were seen; p is taken. */
+void mcc_tcp_again(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
+                   const struct mcc_segment *s);
+/* The first `known` bytes of p were seen, the rest is new. The packet for the elements: p without them; or, where nothing is
+ * edited and p has gone on whole, a copy for reading, NULL where there is no buffer. */
+struct mcc_packet *mcc_tcp_known_front(const struct mcc_turn *t, struct mcc_tcp_way *w,
+                                       struct mcc_packet *p, const struct mcc_segment *s,
+                                       uint32_t known);
 
 /* ---------------------------------------------------------------- beginnings and ends, mcc_tcp_open.c */
 

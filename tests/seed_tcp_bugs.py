@@ -18,8 +18,9 @@ UNITS = tuple(f"tests/unit/contexts/test_{n}.py" for n in ("map", "headers", "pr
 PROPERTIES = "tests/property/test_tcp_editing.py"
 CAPTURES = "tests/streams/test_captures.py"
 
-HEAD, OUT, IN, KEPT, MAP, ORDER, OPEN, TIME = (f"runtime_c/{f}.c" for f in (
-    "mcc_tcp_header", "mcc_tcp_out", "mcc_tcp", "mcc_tcp_kept", "mcc_stream", "mcc_tcp_order", "mcc_tcp_open", "mcc_tcp_time"))
+HEAD, OUT, IN, KEPT, MAP, ORDER, OPEN, TIME, AGAIN = (f"runtime_c/{f}.c" for f in (
+    "mcc_tcp_header", "mcc_tcp_out", "mcc_tcp", "mcc_tcp_kept", "mcc_stream", "mcc_tcp_order", "mcc_tcp_open", "mcc_tcp_time",
+    "mcc_tcp_again"))
 
 
 def bug(name: str, file: str, old: str, new: str, why: str, *more: str) -> Bug:
@@ -35,7 +36,7 @@ BUGS = (
     bug("window-left", HEAD, "            edge = w->edge;", "            (void)0;", "the window's right edge moves left"),
     bug("window-scale", IN, "(s->flags & MCC_TCP_SYN ? 0 : me->scale)", "0",
         "the window scale is forgotten"),
-    bug("zero-window", HEAD, "    if ((int64_t)(edge_y - ack_y) <= 0) {\n        w->edge = ack_x;\n        return 0;\n    }", "",
+    bug("zero-window", HEAD, "    if ((int64_t)(edge_y - w->acked) <= 0) {\n        w->edge = ack_x;\n        return 0;\n    }", "",
         "a window of zero opens"),
     bug("half-acked", MAP, "return behind ? behind - 1 : 0;", "return behind;", "an insertion is acknowledged before it is there"),
     bug("forward", MAP, "for (const struct mcc_edit *i = e->head; i && i->x <= x; i = i->next)",
@@ -44,7 +45,7 @@ BUGS = (
         "the offset is wrong once an edit is acknowledged"),
     bug("wrap", "runtime_c/mcc_tcp.h", "return near + (uint64_t)(int64_t)(int32_t)(seq - (uint32_t)(isn + near));",
         "return (uint64_t)(int64_t)(int32_t)(seq - isn);", "streams beyond 2 GiB; here: wrong only far from the start", CAPTURES),
-    bug("again-low", IN, "uint64_t low = map->forward_low ? map->forward_low(t->flow, first) : first;",
+    bug("again-low", AGAIN, "uint64_t low = map->forward_low ? map->forward_low(t->flow, first) : first;",
         "uint64_t low = map->forward ? map->forward(t->flow, first) : first;", "a retransmission loses what was inserted in front"),
     bug("recall", KEPT, "memcpy(to + done, k->bytes + skip, n);", "memcpy(to + done, k->bytes, n);",
         "a retransmission cut elsewhere has other bytes"),
@@ -54,7 +55,7 @@ BUGS = (
     bug("stamps", OUT, "    if (late)\n        mcc_tcp_refresh_stamps(t, tcp, p);", "", "PAWS drops segments that waited"),
     bug("fin-counts", OUT, "    w->sent += n + fin;\n    w->fin_sent |= fin;\n    if (n + fin) {",
         "    w->sent += n;\n    w->fin_sent |= fin;\n    if (n + fin) {", "FIN takes no number"),
-    bug("overlay", IN, "            mcc_tcp_overlay(w, low, p->content + before, s->len - before);", "",
+    bug("overlay", AGAIN, "            mcc_tcp_overlay(w, low, p->content + before, s->len - before);", "",
         "a second version goes out", CAPTURES),
     bug("owned", OUT, "return (int64_t)(x - w->early) < 0 ||", "return (int64_t)(x - w->early) < -1000000 ||",
         "what was acknowledged early is not sent again"),
@@ -79,9 +80,9 @@ BUGS = (
     bug("edge-before", IN, "        w->edge = w->edge_y; /* the", "        ; /* the", "the first edit moves the window's edge left"),
     bug("stamp-back", OPEN, "(int32_t)(stamp - w->stamp) >= 0", "true", "PAWS drops an ACK made here"),
     bug("queue-part", OUT, "(int64_t)(k->y + k->gone - w->acked) <= 0", "true", "what left of a queue is lost for ever"),
-    bug("fin-again", IN, "(int64_t)((fin ? w->sent : high) - w->acked) <= 0", "(int64_t)(high - w->acked) <= 0 && !fin",
+    bug("fin-again", AGAIN, "(int64_t)((fin ? w->sent : high) - w->acked) <= 0", "(int64_t)(high - w->acked) <= 0 && !fin",
         "a FIN that comes again goes behind itself"),
-    bug("probe-byte", IN, "mcc_tcp_resend(t, tcp, p, limit - 1, 0, false);", "mcc_tcp_resend(t, tcp, p, limit - 1, s->len, false);",
+    bug("probe-byte", AGAIN, "mcc_tcp_resend(t, tcp, p, w->acked - 1, 0, false);", "mcc_tcp_resend(t, tcp, p, w->acked - 1, s->len, false);",
         "a keep-alive shows a byte of the stream"),
     bug("urgent-ahead", HEAD, "        end = decided ? map->forward_low(t->flow, end) : y;", "        end = map->forward_low(t->flow, end);",
         "an urgent pointer to where its byte will not be"),

@@ -14,7 +14,7 @@ from mcc.driver import Compiled, Options, compile_chain
 from mcc.emit.lines import Mode
 from mcc.run.loading import load_chain
 from mcc.run.outputs import cannot_write
-from mcc.run.ports import LATER, LIVE
+from mcc.run.ports import LIVE
 from mcc.run.usage import UsageError
 
 KINDS = ("pcap", *LIVE, "null")
@@ -43,8 +43,6 @@ def check(spec: str, verbose: bool, strict: bool) -> None:
 def build(spec: str, folder: Path, io: str, lines: Mode, target: str) -> list[Path]:
     """Build into `folder`; the files made there."""
     for kind in io.split(","):
-        if kind in LATER:
-            raise UsageError(f"--io {kind}: this build has no {LATER[kind]}", f"it has {', '.join(KINDS)}")
         if kind not in KINDS:
             raise UsageError(f"--io {kind!r} is not a kind of port", ", ".join(KINDS))
     chain = compiled(spec, lines=lines)

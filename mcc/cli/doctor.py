@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
+import resource
 import shutil
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -17,6 +20,7 @@ from mcc.cli.console import CHAIN, DONE, out
 from mcc.diag import BuildError, PortError
 from mcc.lang.hyperscan import library
 from mcc.paths import RUNTIME_C, TEMPLATES
+from mcc.run.device import XDP_MEMORY, XDP_PACKAGES, XDP_RIGHTS
 from mcc.run.dpdk import RIGHTS, VETH
 from mcc.toolchain import cache_folder, compiler
 from mcc.toolchain.dpdk import HUGE_MB, INSTALL, find_dpdk, hugepages_free
@@ -125,6 +129,38 @@ def _tap_devices() -> Finding:
                   "$(which python3))", 12, "tap:NAME")
 
 
+def _afxdp() -> Finding:
+    """Library, kernel, rights, locked memory: the first that is missing."""
+    def finding(good: bool, found: str, mend: str = "") -> Finding:
+        return Finding("AF_XDP", good, f"afxdp:IF {'can' if good else 'cannot'} be used: {found}", mend, needed=False)
+
+    try:
+        ctypes.CDLL("libxdp.so.1")
+    except OSError:
+        return finding(False, "libxdp.so.1 is not there", XDP_PACKAGES)
+    grant = f"run as root, or: setcap {XDP_RIGHTS}+ep $(readlink -f $(which python3))"
+    for name, number in (("cap_net_raw", 13), ("cap_net_admin", 12), ("cap_bpf", 39)):
+        if not (_capable(number) or (number == 39 and _capable(21))):
+            return finding(False, f"no {name}", grant)
+    try:
+        _afxdp_socket().close()
+    except OSError as e:
+        return finding(False, f"the kernel says {e.strerror}", "a kernel with CONFIG_XDP_SOCKETS")
+    soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    if not _capable(14) and soft != resource.RLIM_INFINITY and soft < XDP_MEMORY:
+        return finding(False, f"{soft >> 10} KiB of memory can be locked, {XDP_MEMORY >> 10} are needed a port",
+                       "ulimit -l unlimited, or: " + grant)
+    return finding(True, "libxdp, rights and locked memory are there")
+
+
+def _afxdp_socket() -> socket.socket:
+    return socket.socket(44, socket.SOCK_RAW)  # AF_XDP
+
+
+def _capable(number: int) -> bool:
+    return _right("", "", "", number, "").good
+
+
 def _hyperscan() -> Finding:
     """Its headers and its library: RegexMatcher wants both."""
     include = [Path(p) / "hs" / "hs.h" for p in ("/usr/include", "/usr/local/include")]
@@ -157,7 +193,7 @@ def _tool(name: str, use: str, package: str) -> Finding:
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (_python, _modules, _headers, _compiler, _files, _cache, _packet_sockets,
-                                            _tap_devices, _hyperscan, _dpdk, _dpdk_interfaces)
+                                             _tap_devices, _afxdp, _hyperscan, _dpdk, _dpdk_interfaces)
 OPTIONAL = (
     ("dot", "mcc graph", "graphviz"),
     ("tshark", "tests compare with it", "tshark"),

@@ -12,17 +12,46 @@ OFF = "gro off gso off tso off"
 """What `ethtool -K` is told where frames should be as they are on the wire."""
 
 
+XDP_RIGHTS = "cap_net_raw,cap_net_admin,cap_bpf,cap_ipc_lock"
+"""Capabilities that an afxdp port needs: its sockets, the XDP program, and memory that stays in place."""
+
+XDP_MEMORY = 20 << 20
+"""Bytes of locked memory a port (MCC_AFXDP_BYTES)."""
+
+XDP_PACKAGES = "apt-get install libxdp-dev libbpf-dev"
+
+_XDP_RIGHT = ("{device}: no right to open an AF_XDP socket or to attach an XDP program; run as root, or give "
+              f"Python the capabilities: setcap {XDP_RIGHTS}+ep $(readlink -f $(which python3))")
+_XDP_BUSY = ("{device} is in use: another XDP program is attached to it, or another AF_XDP socket has its queue; "
+             "end what does it (`ip link show {device}`), or: ip link set {device} xdp off")
+_XDP_NONE = ("{device}: this kernel has no AF_XDP for it (it takes CONFIG_XDP_SOCKETS and Linux 5.9); "
+             "use afpacket:{device}")
+
+AFXDP = {
+    errno.ELIBACC: f"afxdp:{{device}} needs libxdp and libbpf, which are not installed: {XDP_PACKAGES}",
+    errno.EPERM: _XDP_RIGHT, errno.EACCES: _XDP_RIGHT,
+    errno.EBUSY: _XDP_BUSY, errno.EEXIST: _XDP_BUSY,
+    errno.EAFNOSUPPORT: _XDP_NONE, errno.EOPNOTSUPP: _XDP_NONE, errno.ENOSYS: _XDP_NONE,
+    errno.EINVAL: "{device}: the driver takes no AF_XDP socket on this queue; use afpacket:{device}",
+    errno.EMSGSIZE: "{device}: its MTU is too long for AF_XDP, 3822 is the most; ip link set {device} mtu 1500",
+    errno.ENOBUFS: "{device}: the limit of locked memory is too low for 20 MiB; ulimit -l unlimited, or run as root",
+}
+"""Errors of an afxdp port that mean something else than with other ports."""
+
+
 def cannot_open(port: Binding, error: int, why: str = "") -> str:
     """The message for a port whose device could not be opened. `why`: its driver's own words."""
     if port.kind == "dpdk":
         return dpdk.cannot_open(port, error, why)
     name, device = f"port {port.port}", port.device
+    if port.kind == "afxdp" and error in AFXDP:
+        return f"{name}: {AFXDP[error].format(device=device)}"
     if error in (errno.EPERM, errno.EACCES):
         tap = port.kind == "tap"
         what, right = ("a TAP device", "cap_net_admin") if tap else ("a packet socket", "cap_net_raw")
         return (f"{name}: {device}: no right to open {what}; run as root, or give Python the capability: "
                 f"setcap {right}+ep $(readlink -f $(which python3))")
-    if error == errno.ENODEV and port.kind == "afpacket":
+    if error == errno.ENODEV and port.kind in ("afpacket", "afxdp"):
         return f"{name}: there is no interface {device!r} in this network namespace; `ip link` lists them"
     if error == errno.ENETDOWN:
         return f"{name}: {device} is down; ip link set {device} up"

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import array
 import errno
-import fcntl
 import os
 import re
-import socket
-import struct
 
+from mcc.run.offloads import OFF, driver, sends
 from mcc.run.ports import Binding
 
-VETH = "ethtool -K {} tx off tso off gso off gro off"
+VETH = f"ethtool -K {{}} {OFF}"
 """Else the kernels at the ends of a veth pair leave checksums and segments to each other, which DPDK does not see."""
 
 RIGHTS = "setcap cap_net_raw,cap_net_admin,cap_bpf,cap_ipc_lock+ep $(readlink -f $(which python3))"
-OFFLOADS = (0x16, 0x1E, 0x23, 0x2B)
-"""ETHTOOL_GTXCSUM, _GTSO, _GGSO, _GGRO."""
-
 GUIDE = "https://doc.dpdk.org/guides/nics/"
 GENERIC = ("Driver cannot attach", "Failed to attach")
 """How words of DPDK's begin that say nothing of the cause."""
@@ -31,7 +25,7 @@ def cannot_open(port: Binding, error: int, why: str) -> str:
 
 def veth_note(port: Binding) -> str:
     """What is to be seen to before a run over a veth pair; "": it is none, or this end is as it should be."""
-    return _veth(port) if any(_ethtool(port.interface, what) for what in OFFLOADS) else ""
+    return _veth(port) if port.interface and sends(port.interface) else ""
 
 
 def cut_note(port: Binding, wrong: int) -> str:
@@ -42,30 +36,9 @@ def cut_note(port: Binding, wrong: int) -> str:
 
 def _veth(port: Binding) -> str:
     name = port.interface
-    if port.kind != "dpdk" or driver(name) != "veth":
+    if port.kind != "dpdk" or not name or driver(name) != "veth":
         return ""
     return f"port {port.port}: {name} is a veth: TCP needs, once and at both ends, {VETH.format(name)}"
-
-
-def driver(interface: str) -> str:
-    """The kernel's driver of a network interface, "" where there is none."""
-    return _ask(interface, struct.pack("I192x", 3))[4:36].partition(b"\0")[0].decode()  # ETHTOOL_GDRVINFO
-
-
-def _ethtool(interface: str, what: int) -> int:
-    return int(struct.unpack("II", _ask(interface, struct.pack("II", what, 0)))[1])
-
-
-def _ask(interface: str, question: bytes) -> bytes:
-    """A structure of linux/ethtool.h, answered; zeros where there is no answer."""
-    answer = array.array("B", question)
-    request = struct.pack("16sP16x", interface.encode()[:15], answer.buffer_info()[0])
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        try:
-            fcntl.ioctl(s, 0x8946, request)  # SIOCETHTOOL
-        except OSError:
-            return bytes(len(question))
-    return answer.tobytes()
 
 
 def _words(why: str) -> str:

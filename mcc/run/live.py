@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from mcc.diag import PortError
 from mcc.run import dpdk
 from mcc.run.device import cannot_open, offload_note, refusal_note
+from mcc.run.offloads import before_open, unsummed_note
 from mcc.run.outputs import Document, LineFile
 from mcc.run.ports import Binding, Bindings
 from mcc.run.runner import ReplayBox, RunOptions, RunResult, interrupts
@@ -79,15 +80,22 @@ class _Live:
         self.result = RunResult()
         self.loop: Any = None
         self.dead: dict[int, int] = {}
+        self.unsummed: set[int] = set()
+        self.split = False
 
     def open(self, start: int) -> None:
         """Open the ports. Raises PortError."""
-        whole = all(p.kind != "dpdk" for p in self.bindings.ports)  # its drivers take no super-frames
-        self.loop = self.box.loop(start, self.box.contexts or not whole)
+        # these carry no super-frames: others' are cut
+        plain = any(p.kind in ("afxdp", "dpdk") for p in self.bindings.ports)
+        self.split = self.box.contexts or plain
+        self.loop = self.box.loop(start, self.split)
         if self.loop == self.ffi.NULL:
             raise PortError("there is not enough memory for this run")
         for i, port in sorted(enumerate(self.bindings.ports), key=lambda p: not p[1].pci):
-            rc = self.lib.mcc_loop_open(self.loop, i, port.kind.encode(), os.fsencode(port.device))
+            warning = before_open(port)
+            if warning:
+                self.say(warning)
+            rc = self.lib.mcc_loop_open(self.loop, i, port.kind.encode(), os.fsencode(port.opened))
             if rc < 0:
                 why = self.ffi.string(self.lib.mcc_loop_why(self.loop, i)).decode(errors="replace")
                 raise PortError(cannot_open(port, -rc, why))
@@ -130,6 +138,9 @@ class _Live:
             if error != self.dead.get(i, 0):
                 self._changed(port, error)
                 self.dead[i] = error
+            if i not in self.unsummed and self.lib.mcc_loop_unsummed(self.loop, i):
+                self.unsummed.add(i)
+                self.say(unsummed_note(port, self.lib.mcc_loop_unsummed(self.loop, i)))
 
     def _changed(self, port: Binding, error: int) -> None:
         if error:
@@ -145,7 +156,7 @@ class _Live:
         result.stats = {**head, **{k: v for k, v in stats.items() if k not in head}}
         for i, port in enumerate(self.bindings.ports):
             supers, long = self.lib.mcc_loop_supers(self.loop, i), self.lib.mcc_loop_too_long(self.loop, i)
-            if supers and self.box.contexts:
+            if supers and self.split:
                 result.notes.append(offload_note(port, supers))
             if long:
                 result.notes.append(refusal_note(port, long))

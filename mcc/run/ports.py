@@ -7,16 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mcc.diag import PortError
 from mcc.run.usage import UsageError
 
-LIVE = {"afpacket": "IF", "tap": "NAME", "dpdk": "DEVARGS"}
+LIVE = {"afpacket": "IF", "afxdp": "IF[,queue=N]", "tap": "NAME", "dpdk": "DEVARGS"}
 """Kinds of SPEC that are devices of this machine, and what follows the colon."""
 
-LATER = {"afxdp": "AF_XDP"}
-"""Kinds of SPEC that the contract names and this build has no code for."""
-
-SPECS = "pcap:IN[,OUT], afpacket:IF, dpdk:DEVARGS, tap:NAME or null"
+SPECS = "pcap:IN[,OUT], afpacket:IF, afxdp:IF, dpdk:DEVARGS, tap:NAME or null"
 
 
 @dataclass(frozen=True)
@@ -30,6 +26,13 @@ class Binding:
     device: str = ""
     kind: str = "null"
     """The device's: a key of LIVE."""
+    queue: int | None = None
+    """Of an afxdp device: the receive queue that is read; None: it has only one."""
+
+    @property
+    def opened(self) -> str:
+        """The device as its type in C reads it."""
+        return f"{self.device},queue={self.queue}" if self.queue is not None else self.device
 
     @property
     def name(self) -> str:
@@ -80,24 +83,26 @@ class Bindings:
 
 
 def parse_spec(port: str, spec: str) -> Binding:
-    """`pcap:IN[,OUT]`, `afpacket:IF`, `dpdk:DEVARGS`, `tap:NAME` or `null`. IN may be empty: a port that only sends.
+    """`pcap:IN[,OUT]`, `afpacket:IF`, `afxdp:IF[,queue=N]`, `dpdk:DEVARGS`, `tap:NAME` or `null`. IN may be empty: a
+    port that only sends.
 
-    Raises UsageError for a spec that cannot be read, PortError for a kind that this build has not got.
+    Raises UsageError for a spec that cannot be read.
     """
     kind, colon, rest = spec.partition(":")
     if kind == "null" and not colon:
         return Binding(port)
-    if kind in LATER:
-        raise PortError(f"port {port}: this build has no {LATER[kind]} ({kind}:); "
-                        "use afpacket:IF, dpdk:DEVARGS, tap:NAME, pcap:IN,OUT or null")
     if kind == "dpdk" and colon:
         return Binding(port, device=_devargs(port, rest), kind=kind)
+    queue = None
+    if kind == "afxdp" and "," in rest:
+        rest, _, option = rest.partition(",")
+        queue = _queue(port, option)
     if kind in LIVE and colon:
         if not rest or "/" in rest or len(rest.encode()) > 15 or any(c.isspace() for c in rest):
             raise UsageError(f"port {port}: {rest!r} is no name of an interface", f"{kind}:{LIVE[kind]}")
-        return Binding(port, device=rest, kind=kind)
+        return Binding(port, device=rest, kind=kind, queue=queue)
     if kind != "pcap" or not colon:
-        near = difflib.get_close_matches(kind, ["pcap", "null", *LIVE, *LATER], 1) if colon else []
+        near = difflib.get_close_matches(kind, ["pcap", "null", *LIVE], 1) if colon else []
         raise UsageError(f"port {port}: {spec!r} is not a port specification",
                          f"did you mean {near[0]}?" if near and near[0] != kind else SPECS)
     source, comma, sink = rest.partition(",")
@@ -113,6 +118,14 @@ def _devargs(port: str, text: str) -> str:
         raise UsageError(f"port {port}: {text!r} is no device of DPDK",
                          "dpdk:net_af_packet0,iface=IF, dpdk:net_pcap0,rx_pcap=IN,tx_pcap=OUT or dpdk:0000:01:00.0")
     return text
+
+
+def _queue(port: str, option: str) -> int:
+    """N of `queue=N`."""
+    name, _, number = option.partition("=")
+    if name != "queue" or not number.isdecimal() or len(number) > 4:
+        raise UsageError(f"port {port}: {option!r} is no option of an afxdp port", "afxdp:IF,queue=N")
+    return int(number)
 
 
 def parse_port_options(options: Sequence[str]) -> dict[str, str]:
@@ -132,7 +145,7 @@ def bind(names: Sequence[str], capture: str | None, out: str | None, specs: Mapp
          chain: str = "the chain") -> Bindings:
     """The bindings of the ports `names` of a chain: of one capture, or of `--port` options.
 
-    Raises UsageError where they do not fit the chain, PortError where a kind of port is not in this build.
+    Raises UsageError where they do not fit the chain.
     """
     if capture is not None and specs:
         raise UsageError("a capture and --port are two ways to say the same", "leave one of them out")

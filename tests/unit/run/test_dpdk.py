@@ -49,11 +49,11 @@ def test_messages(devargs: str, error: int, why: str, words: str) -> None:
 
 def test_notes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mcc.run.dpdk.driver", lambda interface: "veth" if interface else "")
-    monkeypatch.setattr("mcc.run.dpdk._ethtool", lambda interface, what: what == 0x1E)
+    monkeypatch.setattr("mcc.run.dpdk.sends", lambda interface: ("tso",))
     assert "ethtool -K d0 tx off tso off gso off gro off" in veth_note(XDP) and "at both ends" in veth_note(XDP)
     assert veth_note(port("net_null0")) == "" == veth_note(Binding("lan", device="d0", kind="afpacket"))
     assert "3 packets" in cut_note(XDP, 3) and "ethtool -K d0 tx off" in cut_note(XDP, 3) and cut_note(XDP, 0) == ""
-    monkeypatch.setattr("mcc.run.dpdk._ethtool", lambda interface, what: 0)
+    monkeypatch.setattr("mcc.run.dpdk.sends", lambda interface: ())
     assert veth_note(XDP) == "" != cut_note(XDP, 3)
     monkeypatch.setattr("mcc.run.dpdk.driver", lambda interface: "e1000e")
     assert veth_note(XDP) == "" == cut_note(XDP, 3)

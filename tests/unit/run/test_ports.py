@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import re
 from pathlib import Path
 
 import pytest
 
-from mcc.diag import PortError
+from mcc.run.device import cannot_open
 from mcc.run.ports import Binding, bind, parse_port_options, parse_spec
 from mcc.run.usage import UsageError
 
@@ -23,12 +25,6 @@ def test_specs(spec: str, source: str | None, sink: str | None) -> None:
     ("file.pcap", "pcap:IN"), ("null:x", "not a port specification"), ("", "not a port")])
 def test_wrong_specs(spec: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        parse_spec("lan", spec)
-
-
-@pytest.mark.parametrize("spec", ["afxdp:eth0"])
-def test_kinds_that_are_not_in_this_build(spec: str) -> None:
-    with pytest.raises(PortError, match="this build has no .*; use afpacket:IF, dpdk:DEVARGS, tap:NAME, pcap:IN,OUT or null"):
         parse_spec("lan", spec)
 
 
@@ -62,6 +58,35 @@ def test_no_devices_of_dpdk(spec: str) -> None:
         parse_spec("lan", spec)
     with pytest.raises(UsageError, match="two ports are net_ring0"):
         bind(["lan", "wan"], None, None, {"lan": "dpdk:net_ring0", "wan": "dpdk:net_ring0,nodeaction=x"})
+
+
+def test_afxdp() -> None:
+    one, third = parse_spec("lan", "afxdp:eth0"), parse_spec("lan", "afxdp:eth0,queue=3")
+    assert one == Binding("lan", device="eth0", kind="afxdp") and one.opened == "eth0"
+    assert third == Binding("lan", device="eth0", kind="afxdp", queue=3) and third.opened == "eth0,queue=3"
+    for wrong, words in (("afxdp:", "no name of an interface"), ("afxdp:,queue=1", "no name of an interface"),
+                         ("afxdp:eth0,queue=x", "'queue=x' is no option of an afxdp port"),
+                         ("afxdp:eth0,queue=", "no option"), ("afxdp:eth0,rings=1", "afxdp:IF,queue=N"),
+                         ("afxdp:eth0,", "no option"), ("afxdp:eth0,queue=12345", "no option"),
+                         ("afxpd:eth0", "did you mean afxdp")):
+        with pytest.raises(UsageError, match=words):
+            parse_spec("lan", wrong)
+    with pytest.raises(UsageError, match="two ports are eth0"):
+        bind(["lan", "wan"], None, None, {"lan": "afxdp:eth0,queue=0", "wan": "afxdp:eth0,queue=1"})
+
+
+@pytest.mark.parametrize(("error", "words"), [
+    (errno.ELIBACC, "needs libxdp and libbpf, which are not installed: apt-get install libxdp-dev libbpf-dev"),
+    (errno.EPERM, "no right to open an AF_XDP socket .*; run as root, or .*: setcap cap_net_raw,cap_net_admin,cap_bpf"),
+    (errno.EACCES, "no right to"), (errno.ENODEV, "there is no interface 'eth0'"), (errno.ENETDOWN, "ip link set eth0 up"),
+    (errno.EBUSY, "eth0 is in use: another XDP program is attached"), (errno.EEXIST, "ip link set eth0 xdp off"),
+    (errno.EOPNOTSUPP, "this kernel has no AF_XDP for it .*; use afpacket:eth0"), (errno.EAFNOSUPPORT, "CONFIG_XDP_SOCKETS"),
+    (errno.EINVAL, "takes no AF_XDP socket on this queue"), (errno.EMSGSIZE, "3822 is the most; ip link set eth0 mtu 1500"),
+    (errno.ENOBUFS, "ulimit -l unlimited"), (errno.EPFNOSUPPORT, "eth0 is not an Ethernet interface"),
+    (errno.ENOMEM, "there is not enough memory")])
+def test_afxdp_that_cannot_be_opened(error: int, words: str) -> None:
+    said = cannot_open(parse_spec("lan", "afxdp:eth0"), error)
+    assert said.startswith("port lan: ") and re.search(words, said)
 
 
 def test_options() -> None:
