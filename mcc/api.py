@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,22 @@ from mcc.ir.graph import Graph
 from mcc.run.box import LINKS, NS, Box
 from mcc.run.loading import load_chain
 from mcc.toolchain import Built, build_module
+from mcc.toolchain.dpdk import find_dpdk
 
 
 class Module:
-    """A compiled chain. C is built when the first box is opened, or by `built`."""
+    """A compiled chain. C is built when the first box is opened, or by `built`.
+
+    io: kinds of ports beside those that every module has: `dpdk`. Raises PortError where that cannot be built here.
+    """
 
     def __init__(self, compiled: Compiled, *, target: str = "native", sanitize: bool = False, level: str = "-O2",
-                 out: Path | None = None, extra: tuple[str, ...] = ()) -> None:
+                 out: Path | None = None, extra: tuple[str, ...] = (), io: Iterable[str] = ()) -> None:
         self.compiled = compiled
         self._flags: dict[str, Any] = {"target": target, "sanitize": sanitize, "level": level, "extra": extra}
+        if "dpdk" in io:
+            dpdk = find_dpdk()
+            self._flags |= {"extra": (*extra, *dpdk.flags), "link": dpdk.link}
         self._out = out
 
     @property

@@ -27,7 +27,7 @@ static void mcc_buffer_part_free(struct mcc_buffer_part *part)
 
 int mcc_buffers_init(struct mcc_buffers *b, uint32_t small, uint32_t large)
 {
-    struct mcc_buffers made;
+    struct mcc_buffers made = {.outside = 0};
     if (small == 0)
         return -EINVAL;
     if (!mcc_buffer_part_init(&made.small, small, MCC_BUFFER_STRIDE))
@@ -85,9 +85,12 @@ void mcc_buffer_put(struct mcc_buffers *b, struct mcc_packet *p)
         p->refs--;
         return;
     }
-    uintptr_t at = (uintptr_t)p - (uintptr_t)b->small.base;
-    struct mcc_buffer_part *part =
-        at < (size_t)b->small.count * MCC_BUFFER_STRIDE ? &b->small : &b->large;
+    struct mcc_buffer_part *part = mcc_buffer_is_of(&b->small, p) ? &b->small : &b->large;
+    if (part == &b->large && !mcc_buffer_is_of(part, p)) {
+        b->outside--;
+        b->put_outside(p);
+        return;
+    }
     mcc_packet_guard(p, 0);
     p->next = part->free;
     part->free = p;

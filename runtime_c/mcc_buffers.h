@@ -32,6 +32,8 @@ struct mcc_buffer_part {
 
 struct mcc_buffers {
     struct mcc_buffer_part small, large;
+    void (*put_outside)(struct mcc_packet *p); /* gives back a packet of somebody else's memory */
+    uint32_t outside;                          /* such packets that the box has now */
 };
 
 /* Counts of buffers (small >= 1). 0, or -ENOMEM or -EINVAL and `b` untouched. */
@@ -43,17 +45,28 @@ void mcc_buffers_free(struct mcc_buffers *b);
  * when there is none: the caller drops and counts. */
 struct mcc_packet *mcc_buffer_get(struct mcc_buffers *b, uint32_t len);
 
-/* Gives back a packet of these buffers; the buffer is free when nobody else holds it (`refs`). */
+/* Gives back a packet of these buffers, or an outside one; the buffer is free when nobody else holds it (`refs`). */
 void mcc_buffer_put(struct mcc_buffers *b, struct mcc_packet *p);
 
 /* A packet with the same bytes and the same fields, but for its buffer and `next`. NULL as
  * mcc_buffer_get(). */
 struct mcc_packet *mcc_buffer_copy(struct mcc_buffers *b, const struct mcc_packet *p);
 
+static inline bool mcc_buffer_is_of(const struct mcc_buffer_part *part, const struct mcc_packet *p)
+{
+    return (uintptr_t)p - (uintptr_t)part->base < (size_t)part->count * part->stride;
+}
+
+/* The packet is in memory of somebody else, such as a driver of a live port. */
+static inline bool mcc_buffer_is_outside(const struct mcc_buffers *b, const struct mcc_packet *p)
+{
+    return !mcc_buffer_is_of(&b->small, p) && !mcc_buffer_is_of(&b->large, p);
+}
+
 /* Buffers given out now. */
 static inline uint32_t mcc_buffers_used(const struct mcc_buffers *b)
 {
-    return b->small.used + b->large.used;
+    return b->small.used + b->large.used + b->outside;
 }
 
 #endif

@@ -73,8 +73,10 @@ struct mcc_io_type {
 
 struct mcc_io {
     const struct mcc_io_type *type; /* NULL: the port is not bound */
-    char device[64];
-    int fd; /* -1: closed */
+    char device[1024];
+    char why[512]; /* the reason of a failed open, where the type knows more than errno */
+    bool polled;   /* nothing to wait for: it must be looked at */
+    int fd;        /* -1: closed */
     uint8_t port;
     uint32_t mtu;      /* of the device when it was opened; 0: none */
     int error;         /* errno since the port is dead; 0: it lives */
@@ -91,6 +93,7 @@ struct mcc_io {
 
 extern const struct mcc_io_type mcc_io_afpacket, mcc_io_tap, mcc_io_null;
 extern const struct mcc_io_type mcc_io_afxdp;
+extern const struct mcc_io_type mcc_io_dpdk; /* where MCC_DPDK is defined */
 
 /* ---------------------------------------------------------------- for the types, mcc_io_frame.c */
 

@@ -11,17 +11,23 @@
 
 #define MCC_LOOP_SECOND 1000000000ull
 #define MCC_LOOP_NAP 5000000ull /* ns: the longest sleep */
+#define MCC_LOOP_SPIN 2000      /* looks in vain before there is a sleep, where a port is polled */
+#define MCC_LOOP_POLL 20000ull  /* ns: the longest sleep then */
 
 struct mcc_loop {
     const struct mcc_loop_ops *ops; /* borrowed */
     struct mcc_io_sink sink;
     uint32_t ports;
+    uint32_t idle;         /* looks in vain since something came */
     uint64_t start, began; /* ns: the same moment, as the box and as CLOCK_MONOTONIC say it */
     struct mcc_io io[MCC_MAX_PORTS];
 };
 
-static const struct mcc_io_type *const io_loop_types[] = {&mcc_io_afpacket, &mcc_io_tap,
-                                                          &mcc_io_afxdp, &mcc_io_null};
+static const struct mcc_io_type *const io_loop_types[] = {
+#ifdef MCC_DPDK
+    &mcc_io_dpdk,
+#endif
+    &mcc_io_afpacket, &mcc_io_tap, &mcc_io_afxdp, &mcc_io_null};
 
 static uint64_t io_clock(clockid_t id)
 {
@@ -168,6 +174,14 @@ static bool io_loop_look(struct mcc_loop *loop)
     return came;
 }
 
+static bool io_loop_polled(const struct mcc_loop *loop)
+{
+    bool polled = false;
+    for (uint32_t i = 0; i < loop->ports; i++)
+        polled = polled || (loop->io[i].polled && !loop->io[i].error);
+    return polled;
+}
+
 /* Sleeps until a frame comes, a timer is due, or `until`; false: a signal came. */
 static bool io_loop_sleep(struct mcc_loop *loop, uint64_t now, uint64_t until)
 {
@@ -177,6 +191,11 @@ static bool io_loop_sleep(struct mcc_loop *loop, uint64_t now, uint64_t until)
     until = due < until ? due : until;
     uint64_t ns = until > now ? until - now : 0;
     ns = ns < MCC_LOOP_NAP ? ns : MCC_LOOP_NAP;
+    if (io_loop_polled(loop)) {
+        if (loop->idle++ < MCC_LOOP_SPIN)
+            return true;
+        ns = ns < MCC_LOOP_POLL ? ns : MCC_LOOP_POLL;
+    }
     for (uint32_t i = 0; i < loop->ports; i++)
         if (loop->io[i].fd >= 0)
             f[n++] = (struct pollfd){.fd = loop->io[i].fd, .events = POLLIN};
@@ -190,6 +209,7 @@ void mcc_loop_run(struct mcc_loop *loop, uint64_t ns)
     bool going = true;
     while (going) {
         bool came = io_loop_look(loop);
+        loop->idle = came ? 0 : loop->idle;
         uint64_t now = came ? loop->sink.now : mcc_loop_now(loop);
         if (now >= loop->sink.core->due || !came) {
             loop->ops->advance(loop->sink.box, now);
@@ -220,6 +240,11 @@ int mcc_loop_error(const struct mcc_loop *loop, uint32_t port)
 uint32_t mcc_loop_mtu(const struct mcc_loop *loop, uint32_t port)
 {
     return loop->io[port].mtu;
+}
+
+const char *mcc_loop_why(const struct mcc_loop *loop, uint32_t port)
+{
+    return loop->io[port].why;
 }
 
 uint64_t mcc_loop_supers(const struct mcc_loop *loop, uint32_t port)

@@ -31,7 +31,7 @@ struct mcc_loop *mcc_loop_new(const struct mcc_loop_ops *ops, void *box, struct 
 /* Closes the ports; nothing of them is left. */
 void mcc_loop_free(struct mcc_loop *loop);
 
-/* Binds a port: "afpacket" and an interface, "tap" and a name, "null" and "". 0 or -errno: EPROTONOSUPPORT no such type,
+/* Binds a port: "afpacket" and an interface, "tap" and a name, "null" and "", "dpdk" and NAME[,ARGUMENTS]. 0 or -errno: EPROTONOSUPPORT no such type,
  * ELIBACC its library is not there, ENODEV no such interface, ENETDOWN it is down, EPFNOSUPPORT it is no Ethernet, EPERM no right to. */
 int mcc_loop_open(struct mcc_loop *loop, uint32_t port, const char *type, const char *device);
 
@@ -48,6 +48,8 @@ uint64_t mcc_loop_now(const struct mcc_loop *loop);
  * came in; frames that were refused for their length. */
 int mcc_loop_error(const struct mcc_loop *loop, uint32_t port);
 uint32_t mcc_loop_mtu(const struct mcc_loop *loop, uint32_t port);
+/* Of a port that could not be opened: what its driver said; "": nothing. */
+const char *mcc_loop_why(const struct mcc_loop *loop, uint32_t port);
 uint64_t mcc_loop_supers(const struct mcc_loop *loop, uint32_t port);
 uint64_t mcc_loop_too_long(const struct mcc_loop *loop, uint32_t port);
 /* Frames whose checksum their sender left to its device, on a port that is not told so: they were completed. */

@@ -75,6 +75,9 @@
 #include "mcc_io_xdp.c"
 #include "mcc_io_afxdp.c"
 #include "mcc_io_null.c"
+#ifdef MCC_DPDK
+#include "mcc_io_dpdk.c"
+#endif
 #include "mcc_io_loop.c"
 
 struct mcc_box;

@@ -74,7 +74,8 @@ class What(StrEnum):
 @app.command()
 def build(chain: ChainArg,
           folder: Annotated[Path, typer.Option("-o", metavar="DIR", help="where the module goes")] = Path("."),
-          io: Annotated[str, typer.Option(metavar="KINDS", help="kinds of ports: pcap")] = "pcap",
+          io: Annotated[str, typer.Option(metavar="KINDS", help="kinds of ports, with commas: pcap, "
+                                              "afpacket, afxdp, tap, null are always there, dpdk if named")] = "pcap",
           lines: Annotated[Lines, typer.Option(help="how the C points to the Python")] = Lines.c,
           target: Annotated[Target, typer.Option(help="processor")] = Target.native) -> None:
     """Compile a chain to a C module."""
@@ -90,7 +91,7 @@ def run(chain: ChainArg,
         output: Annotated[str | None, typer.Option("-o", metavar="OUT",
                                                    help="capture of what leaves; - is stdout")] = None,
         port: Annotated[list[str] | None, typer.Option(metavar="NAME=SPEC", help="pcap:IN[,OUT], afpacket:IF, "
-                                                       "afxdp:IF, tap:NAME or null")] = None,
+                                                       "afxdp:IF, dpdk:DEVARGS, tap:NAME or null")] = None,
         stats: Annotated[str | None, typer.Option(metavar="FILE", help="statistics, JSON")] = None,
         sessions: Annotated[str | None, typer.Option(metavar="FILE", help="one line a session, JSON")] = None,
         alerts: Annotated[str | None, typer.Option(metavar="FILE", help="one line an alert, JSON")] = None,

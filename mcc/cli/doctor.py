@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcc.cli.console import CHAIN, DONE, out
-from mcc.diag import BuildError
+from mcc.diag import BuildError, PortError
 from mcc.lang.hyperscan import library
 from mcc.paths import RUNTIME_C, TEMPLATES
 from mcc.run.device import XDP_MEMORY, XDP_PACKAGES, XDP_RIGHTS
+from mcc.run.dpdk import RIGHTS, VETH
 from mcc.toolchain import cache_folder, compiler
+from mcc.toolchain.dpdk import HUGE_MB, INSTALL, find_dpdk, hugepages_free
 
 
 @dataclass(frozen=True)
@@ -168,13 +170,30 @@ def _hyperscan() -> Finding:
                    "apt install libhyperscan-dev", needed=False)
 
 
+def _dpdk() -> Finding:
+    """Its library and headers; then memory and rights, which some of its devices want."""
+    try:
+        version = find_dpdk().version
+    except PortError as e:
+        return Finding("DPDK", False, f"{str(e).partition('; ')[0]} (dpdk:DEVARGS)", INSTALL, needed=False)
+    free = hugepages_free()
+    memory = f"{free} MB of huge pages are free" if free >= HUGE_MB else "no huge pages (virtual devices need none)"
+    veth = f"on veth, at both ends: {VETH.format('IF')}"
+    return Finding("DPDK", True, f"{version}, {memory} (dpdk:DEVARGS; {veth})")
+
+
+def _dpdk_interfaces() -> Finding:
+    return _right("DPDK on interfaces", "net_af_packet, net_af_xdp", f"run as root, or: {RIGHTS}", 12,
+                  "dpdk:NAME,iface=IF")
+
+
 def _tool(name: str, use: str, package: str) -> Finding:
     where = shutil.which(name)
     return Finding(name, where is not None, f"{where or 'not there'} ({use})", f"apt install {package}", needed=False)
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (_python, _modules, _headers, _compiler, _files, _cache, _packet_sockets,
-                                            _tap_devices, _afxdp, _hyperscan)
+                                             _tap_devices, _afxdp, _hyperscan, _dpdk, _dpdk_interfaces)
 OPTIONAL = (
     ("dot", "mcc graph", "graphviz"),
     ("tshark", "tests compare with it", "tshark"),

@@ -65,7 +65,7 @@ def run(spec: str, wanted: Wanted) -> int:
     bindings = bind(compiled.graph.ports, wanted.capture, wanted.output, specs, f"chain {compiled.graph.name}")
     checksums = wanted.checksums or ("verify" if bindings.live else "keep")
     options = RunOptions(wanted.stats, wanted.sessions, wanted.alerts, wanted.max_sessions, checksums, wanted.duration)
-    module = RunnableModule(Module(compiled))
+    module = RunnableModule(Module(compiled, io={p.kind for p in bindings.ports}))
     devices = {p.port: f"{p.kind}:{p.device}" if p.device else p.source or p.kind for p in bindings.ports}
     with watched(compiled.name, chain_file(spec), devices, live=wanted.live, plain=wanted.prints_meanwhile,
                  metrics=address, control=bindings.live, version=VERSION) as (errands, tell):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
+from mcc.run import dpdk
 from mcc.run.ports import Binding
 
 OFF = "gro off gso off tso off"
@@ -38,8 +39,10 @@ AFXDP = {
 """Errors of an afxdp port that mean something else than with other ports."""
 
 
-def cannot_open(port: Binding, error: int) -> str:
-    """The message for a port whose device could not be opened."""
+def cannot_open(port: Binding, error: int, why: str = "") -> str:
+    """The message for a port whose device could not be opened. `why`: its driver's own words."""
+    if port.kind == "dpdk":
+        return dpdk.cannot_open(port, error, why)
     name, device = f"port {port.port}", port.device
     if port.kind == "afxdp" and error in AFXDP:
         return f"{name}: {AFXDP[error].format(device=device)}"
@@ -74,5 +77,5 @@ def offload_note(port: Binding, frames: int) -> str:
 
 def refusal_note(port: Binding, frames: int) -> str:
     """Frames were refused for their length."""
-    return (f"port {port.port}: {frames} frames were longer than {port.device} or the box takes; give the interfaces "
-            f"one MTU, or: ethtool -K {port.device} {OFF}")
+    return (f"port {port.port}: {frames} frames were longer than {port.name} or the box takes; give the interfaces "
+            f"one MTU, or: ethtool -K {port.interface or 'IF'} {OFF}")

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from typing import Any, Protocol
 
 from mcc.diag import PortError
+from mcc.run import dpdk
 from mcc.run.device import cannot_open, offload_note, refusal_note
 from mcc.run.errands import Errands, Running
 from mcc.run.offloads import before_open, unsummed_note
@@ -89,19 +90,24 @@ class _Live:
 
     def open(self, start: int) -> None:
         """Open the ports. Raises PortError."""
-        plain = any(p.kind == "afxdp" for p in self.bindings.ports)  # it carries no super-frames: others' are cut
+        # these carry no super-frames: others' are cut
+        plain = any(p.kind in ("afxdp", "dpdk") for p in self.bindings.ports)
         self.split = self.box.contexts or plain
         self.loop = self.box.loop(start, self.split)
         if self.loop == self.ffi.NULL:
             raise PortError("there is not enough memory for this run")
-        for i, port in enumerate(self.bindings.ports):
+        for i, port in sorted(enumerate(self.bindings.ports), key=lambda p: not p[1].pci):
             warning = before_open(port)
             if warning:
                 self.say(warning)
             rc = self.lib.mcc_loop_open(self.loop, i, port.kind.encode(), os.fsencode(port.opened))
             if rc < 0:
-                raise PortError(cannot_open(port, -rc))
-        mtus = {p.device: self.lib.mcc_loop_mtu(self.loop, i) for i, p in enumerate(self.bindings.ports) if p.device}
+                why = self.ffi.string(self.lib.mcc_loop_why(self.loop, i)).decode(errors="replace")
+                raise PortError(cannot_open(port, -rc, why))
+            if note := dpdk.veth_note(port):
+                self.say(note)
+        mtus = {p.interface or p.name: mtu for i, p in enumerate(self.bindings.ports)
+                if p.device and (mtu := self.lib.mcc_loop_mtu(self.loop, i))}
         if len(set(mtus.values())) > 1:
             text = ", ".join(f"{device} {mtu}" for device, mtu in mtus.items())
             self.say(f"the MTUs differ ({text}): frames that are too long for a port are dropped as `refused`; "
@@ -166,6 +172,8 @@ class _Live:
                 result.notes.append(offload_note(port, supers))
             if long:
                 result.notes.append(refusal_note(port, long))
+            if note := dpdk.cut_note(port, result.stats.get("drops", {}).get("checksum", 0)):
+                result.notes.append(note)
             if self.dead.get(i):
                 result.failures.append(f"port {port.port}: {port.device}: {os.strerror(self.dead[i])}")
         for file in (self.sessions, self.alerts):

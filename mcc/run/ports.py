@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mcc.diag import PortError
 from mcc.run.usage import UsageError
 
-LIVE = {"afpacket": "IF", "afxdp": "IF[,queue=N]", "tap": "NAME"}
+LIVE = {"afpacket": "IF", "afxdp": "IF[,queue=N]", "tap": "NAME", "dpdk": "DEVARGS"}
 """Kinds of SPEC that are devices of this machine, and what follows the colon."""
 
-LATER = {"dpdk": "DPDK"}
-"""Kinds of SPEC that the contract names and this build has no code for."""
-
-SPECS = "pcap:IN[,OUT], afpacket:IF, afxdp:IF, tap:NAME or null"
+SPECS = "pcap:IN[,OUT], afpacket:IF, afxdp:IF, dpdk:DEVARGS, tap:NAME or null"
 
 
 @dataclass(frozen=True)
@@ -36,6 +33,23 @@ class Binding:
     def opened(self) -> str:
         """The device as its type in C reads it."""
         return f"{self.device},queue={self.queue}" if self.queue is not None else self.device
+
+    @property
+    def name(self) -> str:
+        """The device without its arguments."""
+        return self.device.partition(",")[0] if self.kind == "dpdk" else self.device
+
+    @property
+    def pci(self) -> bool:
+        """Whether it is a network card of DPDK's: it has a PCI address for a name."""
+        return self.kind == "dpdk" and ":" in self.name
+
+    @property
+    def interface(self) -> str:
+        """The network interface behind the device; "": there is none, or the kernel does not know it."""
+        if self.kind != "dpdk":
+            return self.device
+        return next((a[6:] for a in self.device.split(",")[1:] if a.startswith("iface=")), "")
 
 
 @dataclass(frozen=True)
@@ -69,17 +83,16 @@ class Bindings:
 
 
 def parse_spec(port: str, spec: str) -> Binding:
-    """`pcap:IN[,OUT]`, `afpacket:IF`, `afxdp:IF[,queue=N]`, `tap:NAME` or `null`. IN may be empty: a port that only
-    sends.
+    """`pcap:IN[,OUT]`, `afpacket:IF`, `afxdp:IF[,queue=N]`, `dpdk:DEVARGS`, `tap:NAME` or `null`. IN may be empty: a
+    port that only sends.
 
-    Raises UsageError for a spec that cannot be read, PortError for a kind that this build has not got.
+    Raises UsageError for a spec that cannot be read.
     """
     kind, colon, rest = spec.partition(":")
     if kind == "null" and not colon:
         return Binding(port)
-    if kind in LATER:
-        raise PortError(f"port {port}: this build has no {LATER[kind]} ({kind}:); "
-                        "use afpacket:IF, afxdp:IF, tap:NAME, pcap:IN,OUT or null")
+    if kind == "dpdk" and colon:
+        return Binding(port, device=_devargs(port, rest), kind=kind)
     queue = None
     if kind == "afxdp" and "," in rest:
         rest, _, option = rest.partition(",")
@@ -89,13 +102,22 @@ def parse_spec(port: str, spec: str) -> Binding:
             raise UsageError(f"port {port}: {rest!r} is no name of an interface", f"{kind}:{LIVE[kind]}")
         return Binding(port, device=rest, kind=kind, queue=queue)
     if kind != "pcap" or not colon:
-        near = difflib.get_close_matches(kind, ["pcap", "null", *LIVE, *LATER], 1) if colon else []
+        near = difflib.get_close_matches(kind, ["pcap", "null", *LIVE], 1) if colon else []
         raise UsageError(f"port {port}: {spec!r} is not a port specification",
                          f"did you mean {near[0]}?" if near and near[0] != kind else SPECS)
     source, comma, sink = rest.partition(",")
     if not source and not sink:
         raise UsageError(f"port {port}: pcap: needs a file", "pcap:IN, pcap:IN,OUT or pcap:,OUT")
     return Binding(port, source or None, sink or None)
+
+
+def _devargs(port: str, text: str) -> str:
+    """What DPDK calls a device: `NAME[,KEY=VALUE]...`. Raises UsageError."""
+    name = text.partition(",")[0]
+    if not re.fullmatch(r"[\w.:-]{1,57}", name) or len(text.encode()) > 1023 or any(c.isspace() for c in text):
+        raise UsageError(f"port {port}: {text!r} is no device of DPDK",
+                         "dpdk:net_af_packet0,iface=IF, dpdk:net_pcap0,rx_pcap=IN,tx_pcap=OUT or dpdk:0000:01:00.0")
+    return text
 
 
 def _queue(port: str, option: str) -> int:
@@ -123,7 +145,7 @@ def bind(names: Sequence[str], capture: str | None, out: str | None, specs: Mapp
          chain: str = "the chain") -> Bindings:
     """The bindings of the ports `names` of a chain: of one capture, or of `--port` options.
 
-    Raises UsageError where they do not fit the chain, PortError where a kind of port is not in this build.
+    Raises UsageError where they do not fit the chain.
     """
     if capture is not None and specs:
         raise UsageError("a capture and --port are two ways to say the same", "leave one of them out")
@@ -154,9 +176,9 @@ def _all_live(bindings: Bindings) -> None:
     for p in bindings.ports:
         if p.source or p.sink:
             raise UsageError(f"port {p.port} is a capture, another one is a device", "captures and devices do not mix")
-        if p.device and p.device in seen:
-            raise UsageError(f"two ports are {p.device}", "give each its own interface")
-        seen.add(p.device)
+        if p.device and p.name in seen:
+            raise UsageError(f"two ports are {p.name}", "give each its own interface")
+        seen.add(p.name)
 
 
 def _shared(names: Sequence[str], capture: str | None, out: str | None, chain: str) -> Bindings:

@@ -87,23 +87,24 @@ def flags(target: str = "native", *, sessions: bool = False, sanitize: bool = Fa
 
 def build_module(c_source: str, name: str, blobs: Mapping[str, bytes] | None = None, *, target: str = "native",
                  sessions: bool = False, sanitize: bool = False, level: str = "-O2", out: Path | None = None,
-                 extra: Sequence[str] = (), load: bool = True, declared: str | None = None) -> Built:
+                 extra: Sequence[str] = (), load: bool = True, declared: str | None = None,
+                 link: Sequence[str] = ()) -> Built:
     """Compile (or take from the cache) and load. Raises BuildError with the command and the compiler's words.
 
     `out`: also leave `_mcc_NAME.abi3.so`-style file and `NAME.gen.c` there. `declared`: what Python sees of it, by
-    default the interface of a box.
+    default the interface of a box. `link`: linker flags, behind the source.
     """
     blobs = blobs or {}
     cc, args = compiler(), flags(target, sessions=sessions, sanitize=sanitize, level=level, extra=extra)
     declared = cdef(RUNTIME_C) if declared is None else declared
-    digest = _digest(c_source, declared, cc, args, blobs)
+    digest = _digest(c_source, declared, cc, [*args, *link], blobs)
     ascii_name = re.sub(r"\W", "_", name, flags=re.ASCII)  # Python calls the entry of another module otherwise
     module = f"_mcc_{ascii_name}_{digest[:16]}"
     folder = cache_folder() / digest[:24]
     shared = folder / f"{module}{_suffix()}"
     c_path = folder / f"{name}.gen.c"
     if not shared.exists():
-        _compile(folder, module, name, c_source, declared, cc, args, blobs, shared)
+        _compile(folder, module, name, c_source, declared, cc, args, blobs, shared, link)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         shutil.copy2(shared, out / f"_mcc_{name}{_suffix()}")
@@ -140,7 +141,7 @@ def _cpu() -> str:
 
 
 def _compile(folder: Path, module: str, name: str, c_source: str, declared: str, cc: Sequence[str],
-             args: Sequence[str], blobs: Mapping[str, bytes], shared: Path) -> None:
+             args: Sequence[str], blobs: Mapping[str, bytes], shared: Path, link: Sequence[str]) -> None:
     """Everything goes to files of this process first, then into place: two builds at a time do not meet."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix="build") as work:
@@ -156,7 +157,7 @@ def _compile(folder: Path, module: str, name: str, c_source: str, declared: str,
             ffi.emit_c_code(str(w / f"{module}.c"))
         include = sysconfig.get_paths()["include"]
         command = [*cc, *args, "-shared", "-o", f"{module}.tmp", f"{module}.c", "-I", str(w), "-I", str(RUNTIME_C),
-                   "-I", include, *_libraries(c_source)]
+                   "-I", include, *_libraries(c_source), *link]
         done = subprocess.run(command, cwd=w, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             keep = folder / f"{name}.failed.c"

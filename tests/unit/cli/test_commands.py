@@ -77,7 +77,7 @@ def test_build(mcc: Mcc, counter: Path, tmp_path: Path) -> None:
 
 
 def test_build_refuses(mcc: Mcc, counter: Path) -> None:
-    assert mcc("build", counter, "--io", "pcap,dpdk").err == "mcc: --io dpdk: this build has no DPDK\n     hint: it has pcap\n"
+    assert "hint: pcap, afpacket, afxdp, tap, dpdk, null\n" in mcc("build", counter, "--io", "pcap,dpdkk").err
     assert mcc("build", counter, "--io", "x").code == 2
     assert mcc("build", counter, "-o", "/proc/nowhere").code == 4
 
@@ -176,9 +176,20 @@ def test_a_damaged_capture_is_3(mcc: Mcc, counter: Path, examples: Path, tmp_pat
 def test_ports_and_outputs_that_cannot_be_opened_are_4(mcc: Mcc, counter: Path, examples: Path, tmp_path: Path) -> None:
     capture = examples / "captures" / "http.pcap"
     for arguments in (["nowhere.pcap"], [tmp_path], [capture, "-o", "/nowhere/o.pcap"], [capture, "--stats", "/nowhere/s"],
-                      ["--port", "lan=dpdk:x", "--port", "wan=null"]):
+                      ["--port", "lan=afpacket:nowhere", "--port", "wan=null"]):
         done = mcc("run", counter, *arguments)
         assert done.code == 4 and done.err.startswith("mcc: "), (arguments, done)
+
+
+def test_ports_of_dpdk_without_it(mcc: Mcc, counter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PKG_CONFIG_LIBDIR", str(tmp_path))
+    for done in (mcc("run", counter, "--port", "lan=dpdk:net_null0", "--port", "wan=null"),
+                 mcc("build", counter, "--io", "pcap,dpdk", "-o", tmp_path)):
+        assert (done.code, done.err) == (4, "mcc: dpdk: DPDK is not there (pkg-config does not know libdpdk); "
+                                            "apt-get install libdpdk-dev dpdk-dev\n")
+    assert "absent DPDK: " in (text := mcc("doctor").out) and "        apt-get install libdpdk-dev dpdk-dev\n" in text
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "apt-get install libdpdk-dev dpdk-dev pkg-config\n" in mcc("run", counter, "--port", "lan=dpdk:x", "--port", "wan=null").err
 
 
 def test_a_full_disk_is_4_and_keeps_the_rest(mcc: Mcc, counter: Path, examples: Path, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from mcc.diag import PortError
 from mcc.run.device import cannot_open
 from mcc.run.ports import Binding, bind, parse_port_options, parse_spec
 from mcc.run.usage import UsageError
@@ -29,12 +28,6 @@ def test_wrong_specs(spec: str, words: str) -> None:
         parse_spec("lan", spec)
 
 
-@pytest.mark.parametrize("spec", ["dpdk:net_af_xdp0,iface=veth0"])
-def test_kinds_that_are_not_in_this_build(spec: str) -> None:
-    with pytest.raises(PortError, match="this build has no .*; use afpacket:IF, afxdp:IF, tap:NAME, pcap:IN,OUT or null"):
-        parse_spec("lan", spec)
-
-
 def test_devices() -> None:
     assert parse_spec("lan", "afpacket:eth0.7") == Binding("lan", device="eth0.7", kind="afpacket")
     made = bind(["lan", "wan"], None, None, {"lan": "afpacket:eth0", "wan": "null"})
@@ -46,6 +39,25 @@ def test_devices() -> None:
         bind(["lan", "wan"], None, None, {"lan": "afpacket:eth0", "wan": "afpacket:eth0"})
     with pytest.raises(UsageError, match="captures and devices do not mix"):
         bind(["lan", "wan"], None, None, {"lan": "afpacket:eth0", "wan": "pcap:x"})
+
+
+@pytest.mark.parametrize(("spec", "name", "interface"), [
+    ("dpdk:net_af_xdp0,iface=veth0", "net_af_xdp0", "veth0"), ("dpdk:net_null0", "net_null0", ""),
+    ("dpdk:0000:01:00.0", "0000:01:00.0", ""), ("dpdk:01:00.0,a=1", "01:00.0", ""),
+    ("dpdk:net_pcap0,rx_pcap=a/b.pcap,tx_pcap=c,iface=d0", "net_pcap0", "d0")])
+def test_devices_of_dpdk(spec: str, name: str, interface: str) -> None:
+    made = parse_spec("lan", spec)
+    assert made == Binding("lan", device=spec[5:], kind="dpdk")
+    assert (made.name, made.interface) == (name, interface)
+    assert bind(["lan", "wan"], None, None, {"lan": spec, "wan": "afpacket:eth0"}).live
+
+
+@pytest.mark.parametrize("spec", ["dpdk:", "dpdk:,iface=d0", "dpdk:net_null0, a", "dpdk:a/b", "dpdk:net_pcap0,rx_pcap=" + "x" * 1024])
+def test_no_devices_of_dpdk(spec: str) -> None:
+    with pytest.raises(UsageError, match="is no device of DPDK"):
+        parse_spec("lan", spec)
+    with pytest.raises(UsageError, match="two ports are net_ring0"):
+        bind(["lan", "wan"], None, None, {"lan": "dpdk:net_ring0", "wan": "dpdk:net_ring0,nodeaction=x"})
 
 
 def test_afxdp() -> None:
