@@ -74,16 +74,12 @@ static inline void mcc_stream_drop(struct mcc_core *core, struct mcc_packet *p, 
 
 /* ---------------------------------------------------------------- datagrams: UDP, and IP as a whole */
 
-/* The content of a datagram: behind the UDP header, or behind all IP headers. */
-static inline void mcc_datagram_open(struct mcc_packet *p, bool udp)
-{
-    uint32_t at = udp ? p->l4 + 8u : p->l4;
-    p->content = p->data + (at < p->ip_end ? at : p->ip_end);
-    p->content_len = at < p->ip_end ? p->ip_end - at : 0;
-    p->stream = 0;
-}
+/* The content of a datagram: behind the UDP header, as long as that says (RFC 768; what follows it is no data, RFC 9868), or behind
+ * all IP headers. False: the length in the UDP header is wrong, no host would take the datagram. */
+bool mcc_datagram_open(struct mcc_packet *p, bool udp);
 
-/* Puts the lengths and checksums of a changed datagram right. A UDP checksum of zero stays zero (RFC 768). */
+/* Puts the lengths and checksums of a changed datagram right. A UDP checksum of zero stays zero (RFC 768). One that has grown beyond
+ * what Ethernet carries, and what it was, leaves in fragments (mcc_frag.h). */
 void mcc_datagram_close(struct mcc_packet *p);
 
 #endif

@@ -8,7 +8,7 @@
 #include "mcc_packet.h"
 #include "mcc_parse.h"
 
-enum { MCC_ARP_FRAME_BYTES = 60, MCC_ETH_MIN_BYTES = 60 };
+enum { MCC_ARP_FRAME_BYTES = 60, MCC_ETH_MIN_BYTES = 60, MCC_ETH_MTU = 1500 };
 
 static inline void mcc_put16(uint8_t *at, uint32_t value)
 {

@@ -307,6 +307,54 @@ static void mcc_stream_unhold(struct mcc_core *core, struct mcc_packet *from,
         }
 }
 
+/* The packet for `first` up to `last`, the parts of one datagram with `bytes` of content that were `in` bytes of input. */
+static struct mcc_packet *datagram_of(struct mcc_core *core, struct mcc_packet *first,
+                                      struct mcc_packet *last, uint32_t bytes, uint32_t in)
+{
+    struct mcc_packet *q = mcc_stream_part(core, last, NULL, bytes), *p = first, *next;
+    uint64_t pos = first->pos;
+    uint8_t *at = q ? q->content : NULL;
+    for (; p != last; p = next) {
+        next = p->next;
+        if (q)
+            at = (uint8_t *)memcpy(at, p->content, p->content_len) + p->content_len;
+        mcc_stream_unmake(core, p);
+    }
+    if (q) {
+        memcpy(at, last->content, last->content_len);
+        q->next = last->next;
+        q->stream = last->stream | MCC_STREAM_CHANGED;
+        mcc_stream_unmake(core, last);
+    } else {
+        q = last;
+        q->content_len = 0;
+        q->stream |= MCC_STREAM_TAKEN;
+    }
+    q->pos = pos;
+    q->in_len = in;
+    return q;
+}
+
+void mcc_datagram_join(struct mcc_stream *st)
+{
+    stream_settle(st);
+    uint64_t cursor = mcc_stream_mark(st);
+    bool joined = false;
+    for (struct mcc_packet **at = &st->head; *at; at = &(*at)->next) {
+        struct mcc_packet *first = *at, *last = first;
+        uint32_t bytes = first->content_len, in = first->in_len;
+        for (; last->stream & MCC_STREAM_MADE && last->next; joined = true) {
+            last = last->next;
+            bytes += last->content_len;
+            in += last->in_len;
+        }
+        if (last != first)
+            *at = datagram_of(st->shared->core, first, last, bytes, in);
+    }
+    if (joined)
+        mcc_stream_seek(st, cursor);
+}
+
 struct mcc_packet *mcc_stream_done(struct mcc_stream *st, struct mcc_window *w, uint32_t max_hold,
                                    uint32_t tick, bool *overflow)
 {

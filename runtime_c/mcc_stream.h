@@ -207,6 +207,10 @@ struct mcc_reader {
 void mcc_stream_open(struct mcc_stream *st, struct mcc_streams *shared, struct mcc_window *w,
                      struct mcc_edits *edits, struct mcc_packet *p, bool is_last, bool to_server);
 
+/* Where buffers were too small for what was inserted, parts of a datagram have packets of their own: they are one again. One that
+ * there is no buffer for is marked MCC_STREAM_TAKEN, without content. Before mcc_stream_done. */
+void mcc_datagram_join(struct mcc_stream *st);
+
 /* Closes it: keeps what is held, at most max_hold bytes, and returns the packets that go on, linked by `next`. */
 struct mcc_packet *mcc_stream_done(struct mcc_stream *st, struct mcc_window *w, uint32_t max_hold,
                                    uint32_t tick, bool *overflow);

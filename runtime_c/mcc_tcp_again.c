@@ -41,7 +41,8 @@ void mcc_tcp_again(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pac
     uint64_t low = map->forward_low ? map->forward_low(t->flow, first) : first;
     uint64_t high = map->forward ? map->forward(t->flow, behind) : behind;
     uint64_t limit = w->queued ? mcc_tcp_left(w) : w->sent - w->fin_sent;
-    bool has_all = w->acked == w->sent || w->told == w->next; /* as far as its sender knows */
+    bool has_all =
+        w->acked == w->sent || (tcp->mapped && w->told == w->next); /* as far as its sender knows */
     bool probe = has_all && s->len <= KEEPALIVE && s->x + 1 == w->next &&
                  !(s->flags & (MCC_TCP_SYN | MCC_TCP_FIN));
     if (probe) /* RFC 1122, 4.2.3.6: not data */

@@ -113,7 +113,7 @@ static enum reset reset_kind(const struct mcc_turn *t, const struct mcc_tcp *tcp
     if (!w->known || tcp->state == MCC_TCP_NEW)
         return RESET_EXACT;
     uint64_t acked = t->ways[d].back ? t->ways[d].back(t->flow, w->acked) : w->acked;
-    if (s->x == w->next || s->x == acked || s->x == w->told)
+    if (s->x == w->next || s->x == acked || (tcp->mapped && s->x == w->told))
         return RESET_EXACT;
     int64_t ahead = (int64_t)(s->x - w->next), behind = (int64_t)(s->x - acked);
     return ahead <= 65536 * 16 && behind >= -1 ? RESET_NEAR : RESET_FAR;

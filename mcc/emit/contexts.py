@@ -69,7 +69,8 @@ def enter(scene: Scene, leaf: Leaf, use: Use) -> list[str]:
                 f"return mcc_tcp_in(&turn, &flow->conn.leaf{leaf.id}.{node}, p, &box->session_ends);"]
     first = element_name(scene, leaf, use, 0)
     udp = "true" if use.protocol == "udp" else "false"
-    out = [f"mcc_datagram_open(p, {udp});"]
+    out = [f"if (!mcc_datagram_open(p, {udp})) {{ /* it is no datagram, and goes on as it is */",
+           f"    {context_name(scene, leaf, use)}_out(box, flow, id, p);", "    return MCC_PASS;", "}"]
     if not any(shape_of(scene, s).stalls for s in use.steps):
         return [*out, f"return {first}(box, flow, id, p, false);"]
     return [*out, f"verdict = {first}(box, flow, id, p, false);", f"leaf{leaf.id}_{node}_wake(box, flow, id);",
@@ -250,6 +251,7 @@ def _window_tail(scene: Scene, code: Code, use: Use, name: str, tcp: str, stop: 
                  "}"]
     else:
         body += _fault(name)
+    body += ["mcc_datagram_join(&st);"] if shape.resizes and not tcp else []
     body += ["if (__builtin_expect(verdict != MCC_PASS, 0))", "    st.hold = MCC_NOTHING;", "bool overflow;",
              "struct mcc_packet *released =",
              f"    mcc_stream_done(&st, &own->of, {code.max_hold}, box->core.tick, &overflow);"]

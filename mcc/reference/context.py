@@ -16,7 +16,7 @@ from mcc.reference import checksum
 from mcc.reference.asks import Asks
 from mcc.reference.flows import Flow, FlowView, ticks
 from mcc.reference.packet import PacketState
-from mcc.reference.pieces import Piece, Window, piece_of
+from mcc.reference.pieces import ANY_ROOM, Piece, Window, piece_of
 from mcc.reference.stream import StreamView
 from mcc.reference.tcp import Connection
 from mcc.reference.values import CLOSE, DROP, FAULT, PASS, RESET, Fault
@@ -139,8 +139,13 @@ class Contexts:
         """A packet of the protocol comes to the context."""
         if c.tcp is not None:
             return c.tcp.receive(d, p)
-        at = p.found.l4 + (8 if c.protocol == "udp" else 0)
-        verdict = self.data(c, d, 0, piece_of(p, at, p.found.ip_end), False)
+        bounds = datagram(p, c.protocol == "udp")
+        if bounds is None:  # no datagram: it goes on as it is
+            self.out(c, d, p)
+            return PASS
+        piece = piece_of(p, *bounds)
+        piece.room = ANY_ROOM
+        verdict = self.data(c, d, 0, piece, False)
         return verdict if verdict in (CLOSE, RESET) else PASS
 
     def data(self, c: Context, d: int, i: int, piece: Piece | None, is_last: bool) -> int:
@@ -332,6 +337,18 @@ def _find(plan: Plan, ends: set[int]) -> Plan | None:
     return plan if plan.node in ends else next((x for out in plan.outs if (x := _find(out, ends)) is not None), None)
 
 
+def datagram(p: PacketState, udp: bool) -> tuple[int, int] | None:
+    """Where the content of a datagram begins and ends in the frame; None: its UDP length is wrong (RFC 768)."""
+    l3, l4, end = p.found.l3, p.found.l4, p.found.ip_end
+    if not udp or l4 + 8 > end:
+        return l4 + (8 if udp else 0), end
+    total = _get16(p, l3 + 2) if p.has("ip") else 40 + _get16(p, l3 + 4)
+    length = _get16(p, l4 + 4)
+    if length and (length < 8 or l4 + length > l3 + total):
+        return None
+    return l4 + 8, min(end, l4 + length) if length else end
+
+
 def fit(piece: Piece, content: bytes) -> None:
     """The frame ends behind this content: lengths in IP and UDP headers are put right, checksums are not touched."""
     p = piece.packet
@@ -345,6 +362,10 @@ def fit(piece: Piece, content: bytes) -> None:
         _put16(p, l4 + 4, end - l4)
     p.wire_len = end if p.wire_len else 0
     p.found = dataclasses.replace(p.found, ip_end=end)
+
+
+def _get16(p: PacketState, at: int) -> int:
+    return int.from_bytes(p.data[at:at + 2], "big")
 
 
 def _put16(p: PacketState, at: int, value: int) -> None:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from mcc.reference.packet import PacketState
 from mcc.reference.values import Fault
 
-SMALL_ROOM, LARGE_ROOM = 2176, 266112
-"""Bytes that a frame may grow to before what is in front of an insertion becomes a packet of its own."""
+SMALL_ROOM, LARGE_ROOM, ANY_ROOM = 2176, 266112, 1 << 40
+"""Bytes that a frame may grow to before what is in front of an insertion becomes a packet of its own; a
+datagram stays one."""
 
 
 @dataclass(eq=False)

@@ -289,7 +289,7 @@ def test_bursts_do_not_matter(data: st.DataObject) -> None:
     """Fragments of several datagrams in any order and repeated, in any bursts: the same packets leave."""
     frames = [f for i in range(3) for f in pieces4(DATA[i * 300:i * 300 + 700], 200, ident=i)] + pieces6(DATA[:2600], 1280)
     order = data.draw(st.permutations(range(len(frames))))
-    frames = [frames[i] for i in order] + [frames[i] for i in order[:3]]
+    frames = [frames[i] for i in order] + [frames[i] for i in order[:2]]  # fewer than any datagram has
     cuts = sorted(data.draw(st.sets(st.integers(1, len(frames) - 1))))
     with module("udp", "read").open() as one, module("udp", "read").open() as many:
         whole = feed(one, frames)
@@ -324,7 +324,9 @@ def as_hosts_see(frames: list[bytes]) -> dict[Ends, bytes]:
 
     def add(src: str, dst: str, payload: bytes) -> None:
         ends = (src, dst, int.from_bytes(payload[:2], "big"), int.from_bytes(payload[2:4], "big"))
-        out[ends] = out.get(ends, b"") + payload[8:int.from_bytes(payload[4:6], "big")]
+        length = int.from_bytes(payload[4:6], "big")
+        if 8 <= length <= len(payload):
+            out[ends] = out.get(ends, b"") + payload[8:length]
 
     for f in frames:
         p = Ether(f)
@@ -379,7 +381,8 @@ def test_captures(shared: Path) -> None:
                 if not said["packets"]:
                     continue
                 got = seen[ends]
-                assert sum(g["bytes"] for g in got) == said["bytes"], (path.name, ends)
+                # the truth takes IP payloads whole, a host what the UDP length tells (RFC 768)
+                assert sum(g["bytes"] for g in got) in (said["bytes"], len(hosts.get(ends, b""))), (path.name, ends)
                 if len(got) == 1 and hashlib.sha256(hosts.get(ends, b"")).hexdigest() == said["sha256"]:
                     assert got[0]["crc"] == zlib.crc32(hosts[ends]), (path.name, ends)
                     checked += 1
