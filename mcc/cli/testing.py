@@ -29,9 +29,9 @@ def test(spec: str, numbers: Iterable[int], examples: int, seed: int, backend: s
         chosen = checking.choose(sorted(set(numbers)) or None)
         subject = checking.subject_of(Module(compiled), transform=beside["transform"], edits=beside["edits"],
                                       backend=backend)
+        subject.open_box().close()
     except ValueError as e:
         raise UsageError(str(e)) from None
-    subject.open_box().close()
     results = []
     with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=err(),
                   transient=True, disable=not sys.stderr.isatty()) as bar:
@@ -65,7 +65,9 @@ def beside_chain(spec: str, name: str) -> dict[str, Any]:
 def _table(results: list[Any]) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("#", "property", "basis", "outcome", "examples"):
-        table.add_column(heading, justify="right" if heading in ("#", "examples") else "left", no_wrap=True)
+        narrow = heading in ("#", "examples")  # what --property wants, and how much was tried: always whole
+        table.add_column(heading, justify="right" if narrow else "left", no_wrap=True,
+                         min_width=len("examples") if heading == "examples" else 2 if narrow else None)
     for r in results:
         why = f": {r.text}" if r.outcome == "not applicable" else ""
         table.add_row(str(r.property.number), r.property.name, r.property.basis,

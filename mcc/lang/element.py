@@ -141,6 +141,9 @@ def _make_init(params: tuple[Param, ...]) -> Callable[..., None]:
 
 
 def _check_declaration(t: ElemType) -> None:
+    if t.session is not None and not isinstance(t.session, Session):
+        fail(t.span, f"session= of {t.name} is no Session", "a class says which packets, cls=TCP; a session how they "
+             "group: session=TCP4, or Session(Ip.src, Ip.dst, bidirectional=True)")
     for what, s in (("scratch", t.scratch), ("conn", t.conn)):
         if s is not None and "__mcc_struct__" not in vars(s):
             fail(t.span, f"{what}= of {t.name} wants a class decorated with @struct")

@@ -144,17 +144,20 @@ class Conversation:
 
 
 def monotone(trace: Trace, towards_server: bool) -> bool:
-    """Whether acknowledgements that leave the box towards a host never fall while those that come in do not."""
+    """Whether acknowledgements that leave the box towards a host never fall while those that come in do not. One that
+    comes late says an older one, and so does what goes on of it."""
     into, out = ("client>box", "box>server") if towards_server else ("server>box", "box>client")
     events = [(a.order, place, a.ack) for place in (into, out) for a in acks(trace, place, towards_server)]
-    latest, seen = 0, dict[int, int]()
+    came = left = 0
+    late = False
     for _, place, ack in sorted(events):
         if place == into:
-            latest = ack
-            continue
-        if any(ack < a for y, a in seen.items() if y <= latest):
-            return False
-        seen[latest] = max(ack, seen.get(latest, 0))
+            late = ack < came
+            came = max(came, ack)
+        elif not late:
+            if ack < left:
+                return False
+            left = ack
     return True
 
 
