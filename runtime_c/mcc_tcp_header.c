@@ -131,6 +131,9 @@ uint64_t mcc_tcp_shown(const struct mcc_turn *t, const struct mcc_tcp *tcp, unsi
     const struct mcc_tcp_way *w = &tcp->way[d];
     uint64_t x = t->ways[d].back ? t->ways[d].back(t->flow, y) : y;
     x = (int64_t)(x - w->early) < 0 ? w->early : x;
+    if (y == w->acked &&
+        (int64_t)(x - w->told) < 0) /* an insertion behind bytes that were removed */
+        x = w->told;
     return (int64_t)(x - w->next) > 0 ? w->next : x;
 }
 

@@ -28,11 +28,31 @@ class Insert(Element):
         return PASS
 
 
+CUT = b"\0cut"
+
+
+@element(session=TCP4)
+class Cut(Element):
+    """Four bytes at a time: those that begin with x are removed, others get b"!" in front."""
+
+    def process_data(self, stream: Stream) -> Action:
+        if not stream.need(4):
+            return PASS
+        begin = stream.mark()
+        if stream.at(0) == 0x78:
+            stream.skip(4)
+            stream.remove(begin, stream.mark())
+        else:
+            stream.insert(begin, b"!")
+            stream.skip(4)
+        return PASS
+
+
 @cache
 def module(text: bytes | None) -> Module:
-    """Every b"word" gives way to `text`; None: Insert."""
+    """Every b"word" gives way to `text`; None: Insert; CUT: Cut."""
     def make() -> Iterator[Any]:
-        one = Insert() if text is None else WordMatcher([b"word"], mode="replace", text=text)
+        one = Insert() if text is None else Cut() if text == CUT else WordMatcher([b"word"], mode="replace", text=text)
         yield duplex(Port("lan"), tcp(one), Port("wan"))
     return Module(compile_chain(chain(make)), level="-O0")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mcc.testing.frames import ACK, RST, Segment
-from tests.unit.contexts.talk import BACK, CLIENT, ISN, SERVER, Talk, ack_of, blocks, sack, seq_of
+from tests.unit.contexts.talk import BACK, CLIENT, CUT, ISN, SERVER, Talk, ack_of, blocks, sack, seq_of
 
 
 def test_acknowledgements_and_blocks() -> None:
@@ -31,6 +31,17 @@ def test_acknowledgements_and_blocks() -> None:
     # two blocks, of which one says nothing any more
     out, = talk.server(0, 24, options=sack((24, 26)))
     assert ack_of(out) == 16 and blocks(out) == [(16, 18)]
+
+
+def test_what_was_acknowledged_stays_so() -> None:
+    """Bytes that are gone count as received; then something is inserted where they were, and is on its way."""
+    talk = Talk(CUT)
+    swallowed = talk.client(0, b"xord")
+    assert [ack_of(s) for s in swallowed if s.sport == 80] == [4]
+    out, = talk.client(4, b"abcd")
+    assert (seq_of(out), out.payload) == (0, b"!abcd")
+    old, = talk.server(0, 0)
+    assert ack_of(old) == 4
 
 
 @pytest.mark.parametrize("scale", [0, 3, 7])
