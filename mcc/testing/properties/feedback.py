@@ -178,7 +178,7 @@ def acceptable(subject: Subject, data: Any) -> None:
     d = replace(d, links=((), (Fate(), Fate(), *d.links[1]), (), ()))
     when = data.draw(st.lists(st.integers(25, 120), min_size=1, max_size=3), "at 1/10 ms")
     beyond = data.draw(st.sampled_from([1, 50, 100_000, 2**30]), "beyond")
-    trace = subject.run(d, [(at / 10_000, "server", _unseen(beyond + len(d.client.data) * 4)) for at in when])
+    trace = subject.run(d, [(at / 10_000, "server", _unseen(beyond + len(d.client.data) * 32 + 32)) for at in when])
     complete(trace, 11)
     streams_right(subject, trace, 11)
 
