@@ -98,14 +98,30 @@ def pair(a: ContextNode, b: ContextNode) -> None:
     a.partner, b.partner = b, a
 
 
+def _inside(protocol: str, items: list[Any] | tuple[Any, ...], span: Span) -> list[Path]:
+    """What a context is put around. Raises CompileError for nothing, and for a context of this layer or one below."""
+    def bad(message: str, hint: str) -> CompileError:
+        return CompileError((Diagnostic("error", span, message, hint),))
+
+    if not items:
+        raise bad(f"{protocol}() is around nothing", f"{protocol}(Element()), or a list of elements in a row")
+    paths = [_as_path(item, span) for item in items]
+    inner = next((n for p in paths for n in p.linear if isinstance(n, ContextNode)), None)
+    if inner is not None and PROTOCOLS.index(inner.protocol) <= PROTOCOLS.index(protocol):
+        raise bad(f"{inner.protocol}() is inside {protocol}()",
+                  f"a context is entered and left once, for all elements between: {protocol}([A(), B()])")
+    return paths
+
+
 def _around(protocol: str, x: Any, given: dict[str, Any], span: Span) -> Path:
     options = make_options(protocol, given, span)
+    paths = _inside(protocol, x if isinstance(x, (list, tuple)) else [x], span)
     first = ContextNode(protocol, "in", options, span)
     last = ContextNode(protocol, "out", options, span)
     pair(first, last)
     out = Path(first)
-    for item in x if isinstance(x, (list, tuple)) else [x]:
-        out = out >> _as_path(item, span)
+    for path in paths:
+        out = out >> path
     return out >> last
 
 
