@@ -202,7 +202,10 @@ class Context:
         self.failed = True
         if self.refused and any(n in self.refused for n in ast.walk(node)):
             raise Mistake
-        self.report.error(self.span(node), message, hint, also=also)
+        span, made = self.span(node), self.unit.inst.span
+        if made.file != span.file:  # an element of a library: the mistake is where it was made
+            also = (*also, (made, f"{type(self.unit.inst).__name__} is made here"))
+        self.report.error(span, message, hint, also=also)
         raise Mistake
 
     def unproven(self, node: ast.AST, message: str, hint: str) -> None:
