@@ -33,6 +33,16 @@ class HsStream:
         return "HsStream()"
 
 
+def _mistyped(patterns: object) -> tuple[str, str] | None:
+    """Message and hint for what is no list of patterns."""
+    if isinstance(patterns, (str, bytes)):
+        return f"patterns are a list, {patterns!r} is one of them", f"[{patterns!r}]"
+    if not isinstance(patterns, (list, tuple)):
+        return f"patterns are a list of str or bytes, not {patterns!r}", '["ab+", "c$"]'
+    odd = next((i for i, p in enumerate(patterns) if not isinstance(p, (str, bytes))), None)
+    return None if odd is None else (f"pattern {odd}, {patterns[odd]!r}, is neither str nor bytes", '["ab+", "c$"]')
+
+
 class HsDatabase:
     """Regular expressions in Hyperscan's syntax (PCRE without what looks back), all looked for at once.
 
@@ -42,7 +52,9 @@ class HsDatabase:
     """
 
     def __init__(self, patterns: Sequence[str | bytes], flags: str = "", *, streams: int = 0) -> None:
-        self.patterns = tuple(p.encode() if isinstance(p, str) else bytes(p) for p in patterns)
+        self.mistyped = _mistyped(patterns)
+        given = () if self.mistyped else patterns
+        self.patterns = tuple(p.encode() if isinstance(p, str) else bytes(p) for p in given)
         self.flags, self.streams = flags, streams
 
     @property
@@ -52,6 +64,8 @@ class HsDatabase:
 
     def problem(self) -> tuple[str, str] | None:
         """Message and hint, if there is something wrong with it."""
+        if self.mistyped is not None:
+            return self.mistyped
         unknown = [f for f in self.flags if f not in FLAGS]
         if unknown:
             return f"Hyperscan flag {unknown[0]!r} is not known", f"letters of {''.join(FLAGS)!r}"
