@@ -79,7 +79,7 @@ void mcc_frag_expire(struct mcc_frags *f, uint64_t now);
 /* When the next datagram has waited too long, ns; UINT64_MAX: none waits. */
 uint64_t mcc_frag_due(const struct mcc_frags *f);
 
-/* A datagram that came in fragments (p->mtu != 0) leaves by `port`. */
+/* A datagram that came in fragments, or has grown too long for one packet (p->mtu != 0), leaves by `port`. */
 void mcc_frag_leave(struct mcc_core *core, struct mcc_packet *p, uint16_t port);
 
 /* mcc_core_send and mcc_core_out where packets may be such datagrams. */

@@ -12,12 +12,12 @@ static void conflicts(const struct mcc_turn *t, const struct mcc_tcp_way *w, con
     const struct mcc_way *map = &t->ways[t->id & 1];
     uint64_t y = map->forward_low ? map->forward_low(t->flow, x) : x;
     uint64_t end = map->forward ? map->forward(t->flow, x + len) : x + len;
-    bool changed = false,
-         differs = end - y == len && mcc_tcp_differs(w, y, bytes, len, &changed) && !changed;
+    if (end - y != len)
+        return;
+    bool changed = false, differs = mcc_tcp_differs(w, y, bytes, len, &changed) && !changed;
     uint32_t since;
-    const struct mcc_packet *held =
-        t->ways[t->id & 1].held ? t->ways[t->id & 1].held(t->flow, &since) : NULL;
-    for (const struct mcc_packet *q = held; q && end - y == len && !differs; q = q->next) {
+    const struct mcc_packet *q = map->held ? map->held(t->flow, &since) : NULL;
+    for (; q && !differs; q = q->next) {
         const struct mcc_span both = mcc_span_meet(q->pos, q->in_len, x, len);
         if (both.len && !(q->stream & MCC_STREAM_EDITED) && q->in_len == q->content_len)
             differs = memcmp(q->content + (both.at - q->pos), bytes + (both.at - x), both.len) != 0;

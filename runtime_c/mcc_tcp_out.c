@@ -340,7 +340,6 @@ void mcc_tcp_resend_owned(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigne
     if (!q)
         return;
     if (part) {
-        q->stream |= MCC_STREAM_CHANGED;
         prepare(&turn, tcp, q, k->y, k->gone, false, true);
     } else {
         mcc_tcp_refresh_stamps(&turn, tcp, q);
