@@ -42,6 +42,15 @@ static inline uint16_t mcc_ports_take(struct mcc_ports *ports)
     return port;
 }
 
+/* The port that mcc_ports_take() will return after `ahead` other calls, if none is given back before; 0: none. */
+static inline uint16_t mcc_ports_peek(const struct mcc_ports *ports, uint32_t ahead)
+{
+    if (ahead >= ports->free)
+        return 0;
+    uint32_t at = ports->head + ahead;
+    return ports->ring[at < ports->count ? at : at - ports->count];
+}
+
 /* Gives a port back; nothing happens if it is not taken from here. */
 static inline void mcc_ports_give(struct mcc_ports *ports, uint32_t port)
 {

@@ -11,7 +11,7 @@ int mcc_table_init(struct mcc_table *t, uint32_t max_entries, uint64_t seed)
     if (max_entries == 0 || max_entries > 1u << 30)
         return -EINVAL;
     uint64_t buckets = 1;
-    while (buckets * 9 < 2 * (uint64_t)max_entries) /* 4.5 entries a bucket: load 0.45 */
+    while (buckets * MCC_TABLE_FULL < max_entries)
         buckets *= 2;
     struct mcc_bucket *memory = mcc_mem_map(buckets * sizeof(struct mcc_bucket));
     if (!memory)

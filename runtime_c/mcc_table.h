@@ -6,8 +6,9 @@
  * An entry lives in the first bucket with room, from its home (hash & mask) on, at most `probes`
  * buckets away. Invariants: tag 0 is an empty place, and an entry's tag is never 0; `passed` of a
  * bucket counts the entries that live behind it and have their home at it or before it, so a
- * look-up stops at the first bucket with passed == 0. Load is at most 0.45: about one look-up in a
- * hundred reads a second line. Ids are not 0, and an id is in the table once: a connection that is
+ * look-up stops at the first bucket with passed == 0. Load is at most 0.8: about one look-up in
+ * twenty reads the next line too when all entries are in use; half the memory is worth more than
+ * that in the cache. Ids are not 0, and an id is in the table once: a connection that is
  * found under two keys takes two (2 * n and 2 * n + 1, say).
  *
  *     uint32_t id;
@@ -24,7 +25,7 @@
 #include <emmintrin.h>
 #endif
 
-enum { MCC_TABLE_PLACES = 10, MCC_TABLE_PROBES = 64 };
+enum { MCC_TABLE_PLACES = 10, MCC_TABLE_FULL = 8, MCC_TABLE_PROBES = 64 };
 
 struct mcc_bucket {
     uint16_t tag[MCC_TABLE_PLACES];

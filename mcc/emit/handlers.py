@@ -11,8 +11,10 @@ Session state is changed in place, so what was written before a fault stays.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 
+from mcc.emit.cexpr import Printer
 from mcc.emit.leaves import Scope
 from mcc.emit.lines import Lines, Mode, wrap_list
 from mcc.emit.names import Names, c_name, c_type
@@ -59,6 +61,12 @@ def print_element(code: Code, names: Names, lines: Mode = "c") -> str:
     parts += [print_one(f, inline=True) for f in _callees_first(code)]
     parts += [print_one(x.func, inline=False) for x in code.handlers]
     return "\n".join(parts)
+
+
+def printer(f: h.Func, code: Code, names: Names, c: dict[str, str]) -> Printer:
+    """Prints expressions of a handler outside of it, where its arguments are called `c`."""
+    scope = _scope(f, code, names, effects(code), {}, False)
+    return replace(scope, c=scope.c | c).printer
 
 
 def _used_tables(code: Code) -> set[str]:

@@ -16,14 +16,14 @@ from mcc.emit.layouts import members
 from mcc.emit.lines import Mode, resolve_lines
 from mcc.emit.names import Names, c_name, entry_name, file_name
 from mcc.emit.natives import open_database, uses_hyperscan
+from mcc.emit.replies import foreseen, says_reply_key
 from mcc.emit.scene import Scene, Site, walk_name
 from mcc.emit.structs import print_map_start, print_state, print_state_init, print_struct
 from mcc.emit.tables import incbin
 from mcc.ir.element import Code, CounterDecl, HsDecl, LiveDecl, MapDecl, PerCoreDecl, PortsDecl
-from mcc.ir.func import ReplyKey, StructType
+from mcc.ir.func import StructType
 from mcc.ir.graph import Graph
 from mcc.ir.plan import End, KeyKind, Leaf, Plans, Stage, Step
-from mcc.ir.walkers import statements
 
 CORE_REASONS = ("no_buffer", "out_full", "no_session", "checksum", "parked_long", "unlinked",
                 "tcp_duplicate", "tcp_answered", "tcp_window", "tcp_full", "tcp_late", "tcp_closed", "tcp_policy",
@@ -148,7 +148,8 @@ class _Printer:
             "fragments": context_tables.fragments(self.graph.contexts),
             "digests": any(uses_digests(c) for c in self.codes.values()),
             "hyperscan": any(uses_hyperscan(c) for c in self.codes.values()),
-            "kinds": kinds, "walks": walk_texts, "sites_bound": max(1, len(self.scene.sites)),
+            "kinds": kinds, "replies": any(k["replies"] for k in kinds), "walks": walk_texts,
+            "sites_bound": max(1, len(self.scene.sites)),
             "inner_stages": [s.id for s in self.plans.stages if s.id > 0 or any(
                 kinds[i]["in_context"] for i in s.kinds)],
             "stages": [self.stage_text(s, kinds) for s in reversed(self.plans.stages)],
@@ -228,7 +229,7 @@ class _Printer:
             "id": k.id, "stage": k.stage, "words": k.words, "build": keys.build(k), "mirror": keys.mirror(k),
             "guard": keys.guard(k), "text": key_text(k), "layout": key_layout(k), "is_group": k.group >= 0,
             "reply": keys.reply_words(k), "with_walk": k.with_walk, "in_context": "", "streams": False, "wakes": False,
-            "resizing": False,
+            "resizing": False, "mirrors": False, "replies": False,
         }
         if k.group >= 0:
             return view | self.group_view(k, view)
@@ -242,16 +243,19 @@ class _Printer:
             "wakes": any(v["dues"] for v in views), "resizing": any(v["resizing"] for v in views),
             "in_context": " || ".join(f"h->walk == {w['number']}" for v in views if v["tcp_context"]
                                       for w in v["walks"]),
-            "mirrors": not any(self.says_reply_key(n) for leaf in leaves for n in leaf.elements),
+            "mirrors": two and any(v["foreseen"] for v in views), "replies": any(v["replies"] for v in views),
             "two_way_leaf": " || ".join(f"leaf == {leaf.id}" for leaf in leaves if leaf.bidirectional) or "false",
         }
         view["declarations"] = self.env.get_template("flows.c.j2").render(k=view)
         view["life"] = self.env.get_template("flows_life.c.j2").render(k=view)
         return view
 
-    def says_reply_key(self, node: int) -> bool:
-        """Whether a handler gives answers a key of their own."""
-        return any(isinstance(s, ReplyKey) for h in self.codes[node].handlers for s in statements(h.func.body))
+    def replies(self, leaf: Leaf) -> list[list[str] | None]:
+        """(src, sport, dst, dport) of answers as each element of the leaf that has its own idea of them will say;
+        None where only it knows."""
+        if keys.reply_words(self.scene.kind(leaf)) is None:
+            return []
+        return [foreseen(self.codes[n], Names(self.names[n])) for n in leaf.elements if says_reply_key(self.codes[n])]
 
     def group_view(self, k: KeyKind, view: dict[str, Any]) -> dict[str, Any]:
         code = self.codes[k.group]
@@ -271,12 +275,14 @@ class _Printer:
         numbers = [{"number": 1 + 2 * leaf.id + d, "name": walk_name(leaf, d),
                     "batched": (leaf.id, d) in self.batched} for d in range(1 + leaf.bidirectional)]
         uses = self.scene.uses.get(leaf.id, [])
+        replies = self.replies(leaf)
         dues = [x for u in uses for x in [context_tables.due(self.scene, leaf, u)] if x]
         return {"id": leaf.id, "text": self.leaf_text(leaf), "dir": d, "dues": dues,
                 "resizing": [x for u in uses for x in [context_tables.resizing(self.scene, leaf, u)] if x],
                 "finish": [x for u in uses for x in context_tables.finish(self.scene, leaf, u)],
                 "tcp_context": any(u[0].protocol == "tcp" for u in uses), "dir_asserts": d_asserts, "conn": c,
                 "conn_asserts": c_asserts, "two_way": leaf.bidirectional, "walks": numbers,
+                "replies": [r for r in replies if r], "foreseen": leaf.bidirectional and None not in replies,
                 "far": f"PORT_{self.graph.ports[leaf.far]}" if leaf.far >= 0 else "p->in_port",
                 "ticks": f"mcc_ticks({leaf.timeout!r})" if leaf.timeout else "0",
                 "groups": [self.names[n] for n, _ in leaf.groups]}

@@ -181,8 +181,13 @@ static void test_ports(uint32_t lo, uint32_t hi)
         queue[i] = lo + i;
     for (int step = 0; step < 200000; step++) {
         if (test_below(&seed, 100) < (step / 20000 % 2 ? 35u : 65u)) {
+            uint32_t next = mcc_ports_peek(&ports, 0);
             uint32_t port = mcc_ports_take(&ports), want = head < tail ? queue[head++] : 0;
             CHECK_EQUAL(port, want);
+            CHECK_EQUAL(next, want);
+            if (head + 5 <= tail)
+                CHECK_EQUAL(mcc_ports_peek(&ports, 4), queue[head + 4]);
+            CHECK_EQUAL(mcc_ports_peek(&ports, tail - head), 0);
             taken[port] = port != 0;
         } else { /* any port, in the range or not, taken or not */
             uint32_t port =

@@ -47,7 +47,7 @@ static void test_against_array(uint32_t max, uint64_t spread)
     struct mcc_table t;
     uint64_t seed = max;
     CHECK(mcc_table_init(&t, max, 5) == 0);
-    CHECK(((uint64_t)t.mask + 1) * 45 >= (uint64_t)max * 10);
+    CHECK(((uint64_t)t.mask + 1) * MCC_TABLE_FULL >= max);
     memset(present, 0, sizeof present);
     uint32_t refused = 0;
     for (int step = 0; step < 60000; step++) {
