@@ -76,16 +76,20 @@ void mcc_tcp_again(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pac
         mcc_core_drop(t->core, p, MCC_DROP_TCP_ANSWERED);
         return;
     }
-    /* the receiver has it: the sender must have lost our word of it */
-    if ((int64_t)((fin ? w->sent : high) - w->acked) <= 0 && !(s->flags & MCC_TCP_SYN)) {
+    if ((int64_t)(low - w->acked) < 0)
+        low = w->acked;
+    bool syn = s->flags & MCC_TCP_SYN, done = (int64_t)((fin ? w->sent : high) - w->acked) <= 0;
+    bool early = tcp->mapped && (int64_t)(behind + (s->flags & MCC_TCP_FIN) - w->told) <= 0;
+    /* the receiver has it, or we have said so: the sender must have lost our word of it */
+    if ((done || early) && !syn) {
         if (w->queued) /* it probes for room, which is ours to do */
             mcc_tcp_push(t, tcp, true);
         mcc_tcp_make(t, tcp, 1 - d, p, MCC_TCP_ACK);
-        mcc_core_drop(t->core, p, MCC_DROP_TCP_ANSWERED);
-        return;
+        if (done || (int64_t)(high - low) <= 0) {
+            mcc_core_drop(t->core, p, MCC_DROP_TCP_ANSWERED);
+            return;
+        }
     }
-    if ((int64_t)(low - w->acked) < 0)
-        low = w->acked;
     mcc_tcp_resend(t, tcp, p, low, (int64_t)(high - low) > 0 ? (uint32_t)(high - low) : 0, fin);
 }
 

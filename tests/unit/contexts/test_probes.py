@@ -34,6 +34,20 @@ def test_a_keepalive_of_what_was_acknowledged_early_is_answered() -> None:
         assert out.payload == b"" and seq_of(out) == -1
 
 
+def test_what_was_acknowledged_early_is_acknowledged_again() -> None:
+    """Our acknowledgement was lost, and what left before it has not arrived: its sender would repeat itself for ever."""
+    talk = Talk(b"<a text>")
+    out, = talk.client(0, b"x")  # and is lost
+    assert (seq_of(out), out.payload) == (0, b"x")
+    assert talk.client(1, b"wo") == []
+    early, = talk.wait(0.2)  # and is lost
+    assert ack_of(early) == 3
+    again, = talk.client(1, b"wo")
+    assert (again.sport, ack_of(again), again.payload) == (80, 3, b"")
+    out = talk.client(0, b"xwo")
+    assert [(s.sport, s.payload) for s in out] == [(80, b""), (4000, b"x")] and ack_of(out[0]) == 3
+
+
 def test_what_left_of_a_queue_is_sent_again() -> None:
     """A probe that was thrown away, then room for a part: both are ours to repeat, from the first byte missing on."""
     talk = Talk(b"<a text>", window=8)
