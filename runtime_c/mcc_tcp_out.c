@@ -62,14 +62,12 @@ static void prepare(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pa
 }
 
 /* Whether the sender believes the byte at y received though the receiver has not said so: then it is ours to send again. */
-static bool is_owned(const struct mcc_turn *t, const struct mcc_tcp_way *w,
-                     const struct mcc_packet *p, uint64_t y)
+static bool is_owned(const struct mcc_turn *t, const struct mcc_tcp_way *w, uint64_t y)
 {
     if (!w->early && !w->promised)
         return false;
     uint64_t x = t->ways[t->id & 1].back ? t->ways[t->id & 1].back(t->flow, y) : y;
-    return (int64_t)(x - w->early) < 0 ||
-           (p->stream & MCC_STREAM_LATE && (int64_t)(x - w->promised) < 0);
+    return (int64_t)(x - w->early) < 0 || (int64_t)(x - w->promised) < 0;
 }
 
 static void expect_ack(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_tcp_way *w)
@@ -92,7 +90,7 @@ static void send_one(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_p
          urgent = t->ways[d].forward && p->data[p->l4 + 13] & MCC_TCP_URG;
     if (tcp->mapped || late || p->stream & MCC_STREAM_CHANGED || urgent)
         prepare(t, tcp, p, y, n, fin, late);
-    bool owned = is_owned(t, w, p, y);
+    bool owned = is_owned(t, w, y);
     w->sent += n + fin;
     w->fin_sent |= fin;
     if (n + fin) {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mcc.testing.frames import ACK, RST, SYN
-from tests.unit.contexts.talk import Talk, ack_of, seq_of
+from tests.unit.contexts.talk import Talk, ack_of, blocks, seq_of
 
 
 def test_the_byte_of_a_keepalive_stays_here() -> None:
@@ -46,6 +46,17 @@ def test_what_was_acknowledged_early_is_acknowledged_again() -> None:
     assert (again.sport, ack_of(again), again.payload) == (80, 3, b"")
     out = talk.client(0, b"xwo")
     assert [(s.sport, s.payload) for s in out] == [(80, b""), (4000, b"x")] and ack_of(out[0]) == 3
+
+
+def test_what_a_sack_of_ours_promised_is_sent_again() -> None:
+    """The sender repeated all of it before it heard: the copy that left was lost, and it will not send those bytes again."""
+    talk = Talk(b"-")
+    ahead, = talk.client(1, b"ord....")
+    assert blocks(ahead) == [(1, 8)]
+    out, = talk.client(0, b"word....")
+    assert out.payload == b"-...."  # and is lost
+    again = [s for s in talk.wait(2) if s.payload]
+    assert [(seq_of(s), s.payload) for s in again] == [(0, b"-....")]
 
 
 def test_what_left_of_a_queue_is_sent_again() -> None:
