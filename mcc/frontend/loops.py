@@ -7,6 +7,7 @@ more for its result. Its variable lives in it only and is not assigned.
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from itertools import count
 
 from mcc.diag import Report
@@ -115,6 +116,7 @@ class Loops(Expressions):
         rewound = self.env.gone & {REWOUND}
         self.env.gone -= {REWOUND, name}
         self.env.forget("stream")
+        self.env.marks = self.env.marks.moved()
         try:
             body = self._loop(s, name, values, reads=True)
         finally:
@@ -182,6 +184,8 @@ class Loops(Expressions):
         self.report, self.failed, self.poison = loud, failed, poison
         body, again, breaks = self._round(s, name, values, entry)
         self._another_round(s, again, reads)
+        if reads:
+            entry, again = (replace(e, marks=e.marks.at_end()) for e in (entry, again))
         self.env = join_all([entry, again, *breaks])
         return body
 
@@ -198,6 +202,8 @@ class Loops(Expressions):
                ) -> tuple[tuple[Stmt, ...], Env, list[Env]]:
         self.env = entry.copy()
         self.env.gone -= {name}
+        if self.things.get(name) == "match":
+            self.env.marks = self.env.marks.matched(name)
         if values is not None:
             self.env.ranges[("local", name)] = values
         self.loops.append(Loop())

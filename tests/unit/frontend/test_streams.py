@@ -54,8 +54,8 @@ CASES: dict[str, tuple[str, str]] = {
                      "(mask (stream start) (mark) (const 42))"),
     "mask of a match": ('for m in stream.matches(b"w"):\n    stream.mask(m, s.n8)',
                         "(for-matches m 0 (b'w') holds\n  (mask (match m start) (match m end) (field scratch n8)))"),
-    "edits give marks": ('m = stream.insert(stream.mark(), b"x")\nm = stream.remove(stream.start, m)\nstream.hold(m)',
-                         "(let m (edit (mark) (mark) b'x'))\n(let m (edit (stream start) (local m) b''))\n"
+    "edits give marks": ('m = stream.remove(stream.start, stream.mark())\nm = stream.insert(m, b"x")\nstream.hold(m)',
+                         "(let m (edit (stream start) (mark) b''))\n(let m (edit (local m) (local m) b'x'))\n"
                          "(hold (local m))"),
     "an edit in an edit": ('stream.hold(stream.insert(s.safe, b"x"))',
                            "(hold (edit (field scratch safe) (field scratch safe) b'x'))"),
