@@ -39,8 +39,8 @@ Place = tuple[str, ...]
 
 UNREAD: Place = ("stream", "available")
 """How many unread bytes there are."""
-REWOUND = "stream"
-"""In `Env.gone`: the cursor was moved back."""
+REWOUND, READ, SEARCHED = "stream", "stream read", "stream searched"
+"""In `Env.gone`: on some path the cursor was moved back; it was moved on; a loop over matches began."""
 
 GUARDS: dict[str, frozenset[str]] = {
     "is_vlan": frozenset({"vlan"}), "is_arp": frozenset({"arp"}), "is_ip": frozenset({"ip"}),
@@ -53,7 +53,7 @@ GUARDS: dict[str, frozenset[str]] = {
 @dataclass
 class Env:
     """alive: whether this point can be reached. A place without a range may have any value of its type. gone: chunks
-    whose bytes may have been moved by an edit, and REWOUND. marks: which an edit has passed."""
+    whose bytes may have been moved by an edit; REWOUND, READ, SEARCHED. marks: which an edit has passed."""
 
     alive: bool = True
     ranges: dict[Place, Interval] = field(default_factory=dict)

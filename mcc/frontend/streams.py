@@ -13,7 +13,7 @@ from typing import Any
 
 from mcc.frontend.calls import Calls
 from mcc.frontend.context import Known, shown, suggest, type_words
-from mcc.frontend.flow import REWOUND, UNREAD
+from mcc.frontend.flow import READ, REWOUND, UNREAD
 from mcc.frontend.marks import mark_name
 from mcc.frontend.places import ATTRS, METHODS
 from mcc.ir.func import (
@@ -92,7 +92,8 @@ class Streams(Calls):
         if i.hi >= unread:
             self.unproven(node, f"cannot prove that there is an unread byte {shown(arg)}",
                           f"`if not {shown(node.func)[:-3]}.need({i.hi + 1}): return PASS` in front of it"
-                          if i.lo == i.hi else "test it against stream.available, or need() the most that it may be")
+                          if i.lo == i.hi else "test it against stream.available, or need() the most that it may be",
+                          loud=True)
         return StreamAt(U8, 0, 255, self.span(node), i, i.hi >= unread)
 
     def _offset(self, node: ast.expr, what: str) -> Expr:
@@ -148,6 +149,9 @@ class Streams(Calls):
             case "stream", "skip":
                 return self._skip(node)
             case "stream", "set":
+                if READ not in self.env.gone:
+                    self.mistake(node, "set() overwrites the byte that was read last, and nothing has been read yet",
+                                 f"for b in {name}: {shown(node)}; or {name}.mask(a, b, byte)")
                 return StreamSet(span, self._byte(self.arguments(node, ["byte"])["byte"]))
             case "stream", "mask":
                 return self._mask(node)
@@ -168,6 +172,7 @@ class Streams(Calls):
         unread = self.env.ranges.get(UNREAD)
         self.env.forget("stream")
         self.env.marks = self.env.marks.moved()
+        self.env.gone |= {READ}
         if unread is not None:
             self.env.ranges[UNREAD] = max(0, unread[0] - n.hi), max(0, unread[1] - n.lo)
         return StreamSkip(self.span(node), n)
