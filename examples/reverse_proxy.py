@@ -10,6 +10,7 @@ from mcc import Duplex, Port, chain, duplex, ip4
 from mcc.std import ReverseProxy
 
 VIP = ip4("98.138.19.88")
+server = "98.138.19.88:80"  # for mcc test: what clients connect to
 SERVERS = [ip4(f"10.0.1.{i}") for i in range(1, 5)]
 
 

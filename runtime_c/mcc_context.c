@@ -1,5 +1,6 @@
 #include "mcc_context.h"
 
+#include "mcc_core.h"
 #include "mcc_made.h"
 
 void mcc_context_fit(struct mcc_packet *p, uint32_t bytes)
@@ -34,10 +35,10 @@ bool mcc_datagram_open(struct mcc_packet *p, bool udp)
     return true;
 }
 
-/* The datagram is to leave in fragments where it has become longer than it was, `came`, and than Ethernet carries. */
-static void datagram_limit(struct mcc_packet *p, uint32_t came)
+/* The datagram is to leave in fragments where it has become longer than it was, `came`, and than its port takes. */
+static void datagram_limit(const struct mcc_core *core, struct mcc_packet *p, uint32_t came)
 {
-    uint32_t limit = came > MCC_ETH_MTU ? came : MCC_ETH_MTU;
+    uint32_t limit = came > core->least_mtu ? came : core->least_mtu;
     if (p->mtu || p->ip_end - p->l3 <= limit || !(p->layers & (MCC_IP | MCC_IP6)))
         return;
     /* fragments are told by this number: of other content it is another one (FNV-1a) */
@@ -45,19 +46,20 @@ static void datagram_limit(struct mcc_packet *p, uint32_t came)
     for (uint32_t i = p->l4; i < p->ip_end; i++)
         mixed = (mixed ^ p->data[i]) * 0x100000001b3u;
     uint8_t *ip = p->data + p->l3;
-    p->mtu = (uint16_t)(limit < 65535 ? limit : 65535);
+    p->mtu = (uint16_t)(came < 65535 ? came : 65535);
+    p->stream |= MCC_STREAM_GROWN;
     p->frag_id = (uint32_t)(mixed >> 32);
     if (p->layers & MCC_IP && mcc_be16(ip + 4) == 0)
         mcc_put16(ip + 4, (uint32_t)(mixed >> 48) | 1);
 }
 
-void mcc_datagram_close(struct mcc_packet *p)
+void mcc_datagram_close(const struct mcc_core *core, struct mcc_packet *p)
 {
     if (!(p->stream & MCC_STREAM_CHANGED))
         return;
     uint32_t came = p->ip_end - p->l3;
     mcc_context_fit(p, p->content_len);
-    datagram_limit(p, came);
+    datagram_limit(core, p, came);
     if (p->layers & MCC_UDP && mcc_checksum_is_none(p)) {
         if (p->layers & MCC_IP)
             mcc_put16(p->data + p->l3 + 10, mcc_checksum_ip4(p->data + p->l3));

@@ -79,7 +79,7 @@ static inline void mcc_stream_drop(struct mcc_core *core, struct mcc_packet *p, 
 bool mcc_datagram_open(struct mcc_packet *p, bool udp);
 
 /* Puts the lengths and checksums of a changed datagram right. A UDP checksum of zero stays zero (RFC 768). One that has grown beyond
- * what Ethernet carries, and what it was, leaves in fragments (mcc_frag.h). */
-void mcc_datagram_close(struct mcc_packet *p);
+ * what its port takes, and what it was, leaves in fragments (mcc_frag.h). */
+void mcc_datagram_close(const struct mcc_core *core, struct mcc_packet *p);
 
 #endif

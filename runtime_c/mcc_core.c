@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "mcc_made.h"
+
 enum { LOG_FIRST = 1 << 16, LOG_MAX = 1 << 26 };
 
 int mcc_core_init(struct mcc_core *core, const struct mcc_config *config)
@@ -22,6 +24,9 @@ int mcc_core_init(struct mcc_core *core, const struct mcc_config *config)
         free(fresh.buffers);
         return -ENOMEM;
     }
+    for (uint32_t i = 0; i < MCC_MAX_PORTS; i++)
+        fresh.mtu[i] = MCC_ETH_MTU;
+    fresh.least_mtu = MCC_ETH_MTU;
     fresh.sessions.on = config->log_sessions;
     fresh.alerts.on = config->log_alerts;
     *core = fresh;
@@ -37,6 +42,15 @@ void mcc_core_free(struct mcc_core *core)
     free(core->sessions.base);
     free(core->alerts.base);
     memset(core, 0, sizeof *core);
+}
+
+void mcc_core_set_mtu(struct mcc_core *core, uint32_t port, uint32_t mtu)
+{
+    core->mtu[port] = (uint16_t)(mtu == 0 ? MCC_ETH_MTU : mtu < UINT16_MAX ? mtu : UINT16_MAX);
+    core->least_mtu = core->mtu[0];
+    for (uint32_t i = 1; i < MCC_MAX_PORTS; i++)
+        if (core->mtu[i] < core->least_mtu)
+            core->least_mtu = core->mtu[i];
 }
 
 uint8_t *mcc_log_take(struct mcc_log *log, size_t n)

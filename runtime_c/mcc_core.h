@@ -103,6 +103,9 @@ struct mcc_core {
     struct mcc_buffers *buffers;
     struct mcc_log sessions, alerts;
     struct mcc_port_count ports[MCC_MAX_PORTS];
+    uint16_t mtu
+        [MCC_MAX_PORTS]; /* the longest IP packet that leaves by a port, unless it came longer; MCC_ETH_MTU where not told */
+    uint16_t least_mtu; /* of all ports */
 };
 
 struct mcc_config {
@@ -117,6 +120,9 @@ struct mcc_config {
 
 int mcc_core_init(struct mcc_core *core, const struct mcc_config *config);
 void mcc_core_free(struct mcc_core *core);
+
+/* The device of a port has this MTU; 0: it has none. */
+void mcc_core_set_mtu(struct mcc_core *core, uint32_t port, uint32_t mtu);
 
 /* Appends a record of `n` bytes; NULL (and counted) when logging is off or the log has reached 64 MiB. */
 uint8_t *mcc_log_take(struct mcc_log *log, size_t n);

@@ -159,6 +159,8 @@ void mcc_frag_leave(struct mcc_core *core, struct mcc_packet *p, uint16_t port)
     uint32_t head = p->l4, bytes = p->ip_end - head, total = p->ip_end - p->l3;
     uint32_t least = v6 ? MCC_FRAG_LEAST_IP6 : MCC_FRAG_LEAST_IP,
              most = p->mtu > least ? p->mtu : least;
+    if (p->stream & MCC_STREAM_GROWN && core->mtu[port] > most)
+        most = core->mtu[port];
     if (record && mcc_be16(record + 2) == p->l3 && mcc_be16(record + 4) == head &&
         mcc_be16(record + 6) == bytes &&
         (!v6 || record[MCC_FRAG_RECORD_HEAD + p->l3 + 6] == p->data[p->l3 + 6])) {

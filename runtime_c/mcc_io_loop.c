@@ -54,10 +54,12 @@ static void io_loop_shut(struct mcc_loop *loop, struct mcc_io *io, int error)
 static void io_loop_retry(struct mcc_loop *loop, struct mcc_io *io)
 {
     int rc = io->type->open(io);
-    if (rc < 0)
+    if (rc < 0) {
         io_loop_shut(loop, io, -rc);
-    else
-        io->error = 0;
+        return;
+    }
+    io->error = 0;
+    mcc_core_set_mtu(loop->sink.core, io->port, io->mtu);
 }
 
 /* Sends what has gathered for a port. */
@@ -141,8 +143,10 @@ int mcc_loop_open(struct mcc_loop *loop, uint32_t port, const char *type, const 
             rc = mcc_io_slots(io);
             if (rc == 0)
                 rc = io_loop_types[i]->open(io);
-            if (rc == 0)
+            if (rc == 0) {
                 io->type = io_loop_types[i];
+                mcc_core_set_mtu(loop->sink.core, port, io->mtu);
+            }
             break;
         }
     if (rc < 0)

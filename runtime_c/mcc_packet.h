@@ -99,6 +99,7 @@ enum mcc_stream_flag {
     MCC_STREAM_MAPPED = 64,  /* its header is in the receiver's space */
     MCC_STREAM_TAKEN = 128,  /* a datagram that an element takes out whole */
     MCC_STREAM_EDITED = 256, /* some of its content is an element's */
+    MCC_STREAM_GROWN = 512,  /* mtu is how long the datagram came; its port may take more */
 };
 
 enum { MCC_MAX_VLANS = 8, MCC_HEADROOM = 128 };

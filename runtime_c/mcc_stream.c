@@ -197,8 +197,8 @@ bool mcc_stream_edit(struct mcc_stream *st, uint64_t a, uint64_t b, const void *
     struct mcc_packet *p = st->head;
     while (p && p->next && packet_end(p) <= a)
         p = p->next;
-    if (!p)
-        return false;
+    if (!p) /* the stream ends without a packet: what is put in has nothing to go with */
+        return st->is_last;
     struct mcc_edit *e = edits_take(st->shared);
     if (!e) {
         st->failed = true;

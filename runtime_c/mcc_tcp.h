@@ -163,6 +163,10 @@ uint16_t mcc_tcp_window(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned 
 /* A bare segment from the host of direction `from`, made after `like`; goes out. */
 void mcc_tcp_make(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned from,
                   const struct mcc_packet *like, uint8_t flags);
+/* What t's direction holds is acknowledged in the next ACK made here, and ours from now on; `held`: the oldest packet of it. False: it
+ * was before, or is not to be. */
+bool mcc_tcp_ack_early(const struct mcc_turn *t, struct mcc_tcp *tcp,
+                       const struct mcc_packet *held);
 /* The duplicate ACK, with SACK blocks, that the receiver would have sent for a segment `like` that waits here. */
 void mcc_tcp_make_duplicate(const struct mcc_turn *t, struct mcc_tcp *tcp,
                             const struct mcc_packet *like);

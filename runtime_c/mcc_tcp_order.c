@@ -141,7 +141,11 @@ void mcc_tcp_out_of_order(const struct mcc_turn *t, struct mcc_tcp *tcp, struct 
     }
     struct mcc_packet *like = mcc_buffer_copy(t->core->buffers, p);
     enqueue(t, w, p);
-    if (like) { /* what the receiver would have said, had it got the segment */
+    if (like) { /* what the receiver would have said, had it got the segment, and what is held in front of it */
+        uint32_t since;
+        const struct mcc_packet *held = t->ways[d].held ? t->ways[d].held(t->flow, &since) : NULL;
+        if (held)
+            mcc_tcp_ack_early(t, tcp, held);
         mcc_tcp_make_duplicate(t, tcp, like);
         mcc_buffer_put(t->core->buffers, like);
     }

@@ -320,6 +320,23 @@ void mcc_tcp_resend(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_pa
     resend_one(t, tcp, p, y, len, fin);
 }
 
+/* Sends a kept segment again in pieces of at most `limit` bytes: it left before its path was known to take no more. */
+static void resend_cut(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct mcc_kept *k,
+                       uint32_t limit)
+{
+    unsigned d = t->id & 1;
+    for (uint32_t at = 0; at < k->len; at += limit) {
+        uint32_t n = k->len - at < limit ? k->len - at : limit;
+        struct mcc_packet *q = mcc_stream_part(t->core, k->packet, k->bytes + at, n);
+        if (!q)
+            return;
+        prepare(t, tcp, q, k->y + at, n, k->fin && at + n == k->len, true);
+        q->at = t->core->now;
+        t->shared->tcp.resent++;
+        t->ways[d].out(t->box, t->flow, t->id, q);
+    }
+}
+
 void mcc_tcp_resend_owned(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned d)
 {
     struct mcc_tcp_way *w = &tcp->way[d];
@@ -333,6 +350,11 @@ void mcc_tcp_resend_owned(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigne
     if (!k || !k->owned)
         return;
     bool part = k == w->queued; /* the rest of it has not left yet */
+    uint32_t limit = w->path && !part ? segment_limit(tcp, k->packet, d) : UINT32_MAX;
+    if (k->len > limit) {
+        resend_cut(&turn, tcp, k, limit);
+        return;
+    }
     struct mcc_packet *q = part ? mcc_stream_part(t->core, k->packet, k->bytes, k->gone)
                                 : mcc_buffer_copy(t->core->buffers, k->packet);
     if (!q)

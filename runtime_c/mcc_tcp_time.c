@@ -83,22 +83,27 @@ static bool retransmission_due(const struct mcc_turn *t, struct mcc_tcp *tcp, un
     return true;
 }
 
+bool mcc_tcp_ack_early(const struct mcc_turn *t, struct mcc_tcp *tcp, const struct mcc_packet *held)
+{
+    struct mcc_tcp_way *w = &tcp->way[t->id & 1];
+    if (!t->rules->preack || (int64_t)(w->next - w->early) <= 0)
+        return false;
+    mcc_tcp_own_all(t, tcp, held);
+    w->early = w->next;
+    tcp->mapped = true;
+    t->shared->tcp.early_acks++;
+    return true;
+}
+
 static void holding_due(const struct mcc_turn *t, struct mcc_tcp *tcp)
 {
     unsigned d = t->id & 1;
-    struct mcc_tcp_way *w = &tcp->way[d];
     uint32_t since, tick = t->core->tick;
     struct mcc_packet *p = t->ways[d].held ? t->ways[d].held(t->flow, &since) : NULL;
     if (!p)
         return;
-    if (t->rules->preack && (int64_t)(w->next - w->early) > 0 &&
-        tick >= mcc_tick_add(since, ACK_TICKS)) {
-        mcc_tcp_own_all(t, tcp, p);
-        w->early = w->next;
-        tcp->mapped = true;
-        t->shared->tcp.early_acks++;
+    if (tick >= mcc_tick_add(since, ACK_TICKS) && mcc_tcp_ack_early(t, tcp, p))
         mcc_tcp_make(t, tcp, 1 - d, p, MCC_TCP_ACK);
-    }
     if (t->rules->hold_ticks && tick >= mcc_tick_add(since, t->rules->hold_ticks)) {
         t->shared->tcp.hold_timeouts++;
         t->ways[d].let_go(t->box, t->flow, t->id);

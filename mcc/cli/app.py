@@ -181,12 +181,14 @@ def test_command(chain: ChainArg,
                                                                 help="only this one; may be given again")] = None,
                  examples: Annotated[int, typer.Option(min=1, help="dialogues a property")] = 100,
                  seed: Annotated[int, typer.Option(min=0, help="another one draws other dialogues")] = 0,
+                 server: Annotated[str, typer.Option(metavar="ADDRESS:PORT", help="what clients connect to, "
+                                                     "where it is the chain's own address")] = "",
                  backend: Annotated[Backend, typer.Option(help="compiled C, or the reference")] = Backend.c) -> None:
     """Test a chain with TCP connections over bad wires: 28 properties, each failure shrunk to a short dialogue."""
     from mcc.cli import testing  # Hypothesis is slow to import, and optional
 
     with errors():
-        raise typer.Exit(testing.test(chain, prop or (), examples, seed, backend.value))
+        raise typer.Exit(testing.test(chain, prop or (), examples, seed, backend.value, server))
 
 
 @app.command()

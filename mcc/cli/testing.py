@@ -19,16 +19,18 @@ from mcc.run.usage import UsageError
 STYLES = {"passed": "green", "failed": "bold red", "not applicable": "dim"}
 
 
-def test(spec: str, numbers: Iterable[int], examples: int, seed: int, backend: str) -> int:
+def test(spec: str, numbers: Iterable[int], examples: int, seed: int, backend: str,
+         server: str = "") -> int:
     """A line a property, then the shrunk dialogue of each failure and how to run it again; the exit code."""
     from mcc.testing import checking
 
     compiled = chains.compiled(spec)
     beside = beside_chain(spec, compiled.name)
+    at = server or beside["server"] or ""
     try:
         chosen = checking.choose(sorted(set(numbers)) or None)
         subject = checking.subject_of(Module(compiled), transform=beside["transform"], edits=beside["edits"],
-                                      backend=backend)
+                                      backend=backend, server=at)
         subject.open_box().close()
     except ValueError as e:
         raise UsageError(str(e)) from None
@@ -47,18 +49,21 @@ def test(spec: str, numbers: Iterable[int], examples: int, seed: int, backend: s
     failed = [r for r in results if r.outcome == checking.FAILED]
     for r in failed:
         print(f"\n{r}\nagain: mcc test {spec} --property {r.property.number} --examples {examples} --seed {seed}"
-              + (f" --backend {backend}" if backend != "c" else ""))
+              + (f" --server {server}" if server else "") + (f" --backend {backend}" if backend != "c" else ""))
     return CHAIN if failed else DONE
 
 
 def beside_chain(spec: str, name: str) -> dict[str, Any]:
-    """Functions beside the chain that say what it does: NAME_transform or transform, NAME_edits or edits."""
+    """What stands beside the chain and says what it does: NAME_transform or transform and NAME_edits or edits,
+    functions, NAME_server or server, the "address:port" that clients connect to."""
     path, _ = split_spec(spec)
     module = next((m for m in list(sys.modules.values()) if getattr(m, "__file__", None) == str(path)), None)
     found: dict[str, Any] = {}
     for what in ("transform", "edits"):
         given = getattr(module, f"{name}_{what}", None) or getattr(module, what, None)
         found[what] = given if callable(given) else None
+    at = getattr(module, f"{name}_server", None) or getattr(module, "server", None)
+    found["server"] = at if isinstance(at, str) else None
     return found
 
 

@@ -153,7 +153,7 @@ def _end(scene: Scene, leaf: Leaf, use: Use, name: str) -> str:
         body += [f"const struct mcc_turn turn = leaf{leaf.id}_{node}_turn(box, flow, id);",
                  f"mcc_tcp_send(&turn, &flow->conn.leaf{leaf.id}.{node}, p);"]
     else:
-        body += ["mcc_datagram_close(p);", f"{name}_out(box, flow, id, p);"]
+        body += ["mcc_datagram_close(&box->core, p);", f"{name}_out(box, flow, id, p);"]
     return c_function(f"static int {name}_end({ARGS}, struct mcc_packet *p, bool is_last)", [*body, "return MCC_PASS;"])
 
 

@@ -142,7 +142,7 @@ class Context:
     `typed`: types of locals without annotation that an earlier, silent pass has found (`probing`); in such a pass a
     local that has been given only a literal so far stands for that literal (`literals`). `things`: loop variables that
     are no values, by what they are: "packet", "chunk", "match"; `words`: how many words a match is one of; `slots`: the
-    number of each loop over matches.
+    number of each loop over matches; `searches`: where these were met.
     """
 
     def __init__(self, unit: Unit, source: Source, role: str, port: int) -> None:
@@ -163,6 +163,7 @@ class Context:
         self.finished: set[str] = set()
         self.things: dict[str, str] = {}
         self.slots: dict[ast.For, int] = {}
+        self.searches: list[Span] = []
         self.words: dict[str, int] = {}
         self.poison: set[str] = set()
         self.refused: set[ast.AST] = set()
@@ -208,13 +209,14 @@ class Context:
         self.report.error(span, message, hint, also=also)
         raise Mistake
 
-    def unproven(self, node: ast.AST, message: str, hint: str) -> None:
-        """A check is left to run time: a note, or an error where that was asked for."""
+    def unproven(self, node: ast.AST, message: str, hint: str, *, loud: bool = False) -> None:
+        """A check is left to run time: a note (loud: a warning), or an error where that was asked for."""
         if self.unit.strict:
             self.failed = True
             self.report.error(self.span(node), message, hint)
         else:
-            self.report.note(self.span(node), f"{message}: checked at run time", hint)
+            say = self.report.warning if loud else self.report.note
+            say(self.span(node), f"{message}: checked at run time", hint)
 
     # ---------------------------------------------------------- small makers
 

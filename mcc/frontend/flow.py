@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from mcc.frontend.intervals import FAR, NEGATED, SWAPPED, Interval, join, meet, narrowed
+from mcc.frontend.marks import Marks, joined_marks
 from mcc.ir.func import (
     U32,
     Attr,
@@ -38,8 +39,8 @@ Place = tuple[str, ...]
 
 UNREAD: Place = ("stream", "available")
 """How many unread bytes there are."""
-REWOUND = "stream"
-"""In `Env.gone`: the cursor was moved back."""
+REWOUND, READ, SEARCHED = "stream", "stream read", "stream searched"
+"""In `Env.gone`: on some path the cursor was moved back; it was moved on; a loop over matches began."""
 
 GUARDS: dict[str, frozenset[str]] = {
     "is_vlan": frozenset({"vlan"}), "is_arp": frozenset({"arp"}), "is_ip": frozenset({"ip"}),
@@ -52,7 +53,7 @@ GUARDS: dict[str, frozenset[str]] = {
 @dataclass
 class Env:
     """alive: whether this point can be reached. A place without a range may have any value of its type. gone: chunks
-    whose bytes may have been moved by an edit, and REWOUND."""
+    whose bytes may have been moved by an edit; REWOUND, READ, SEARCHED. marks: which an edit has passed."""
 
     alive: bool = True
     ranges: dict[Place, Interval] = field(default_factory=dict)
@@ -60,6 +61,7 @@ class Env:
     optional: dict[str, bool] = field(default_factory=dict)
     layers: dict[str, frozenset[str]] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
+    marks: Marks = field(default_factory=Marks)
 
     def copy(self) -> Env:
         return replace(self, ranges=dict(self.ranges), assigned=set(self.assigned), optional=dict(self.optional),
@@ -68,7 +70,7 @@ class Env:
     def become(self, other: Env) -> None:
         """Take over everything that `other` knows."""
         self.alive, self.ranges, self.assigned = other.alive, other.ranges, other.assigned
-        self.optional, self.layers, self.gone = other.optional, other.layers, other.gone
+        self.optional, self.layers, self.gone, self.marks = other.optional, other.layers, other.gone, other.marks
 
     def forget(self, kind: str, *prefix: str) -> None:
         """Drop the ranges of the places of a kind (that begin with `prefix`)."""
@@ -89,6 +91,7 @@ def joined(a: Env, b: Env) -> Env:
         {n: v for n, v in a.optional.items() if b.optional.get(n) == v},
         {p: both for p, have in a.layers.items() if (both := have & b.layers.get(p, frozenset()))},
         a.gone | b.gone,
+        joined_marks(a.marks, b.marks),
     )
 
 

@@ -14,10 +14,12 @@ from mcc.frontend.context import LITERAL, Known, Mistake, int_range, shown, type
 from mcc.frontend.declare import BadAnnotation, Declared, declared
 from mcc.frontend.flow import Env, join_all, joined, place_of
 from mcc.frontend.loops import Loops
+from mcc.frontend.marks import mark_name
 from mcc.frontend.parse import OPERATORS, own_names
 from mcc.ir.element import CounterDecl
 from mcc.ir.func import (
     ACTION,
+    MARK,
     Action,
     Assert,
     Bin,
@@ -162,6 +164,8 @@ class Statements(Loops):
         self._declare(name, d, target)
         self.env.assigned.add(name)
         self.env.optional.pop(name, None)
+        if t == MARK:
+            self.env.marks = self.env.marks.assigned(name, mark_name(value))
         self.env.ranges[("local", name)] = (
             self.unit.assumed.get(value.map, int_range(t.inner)) if isinstance(t, OptType) and hasattr(value, "map")
             else int_range(t.inner) if isinstance(t, OptType) else (value.lo, value.hi))

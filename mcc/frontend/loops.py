@@ -7,12 +7,13 @@ more for its result. Its variable lives in it only and is not assigned.
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from itertools import count
 
 from mcc.diag import Report
 from mcc.frontend.context import LITERAL, Loop, shown
 from mcc.frontend.expressions import Expressions
-from mcc.frontend.flow import REWOUND, Env, join_all, joined, widened
+from mcc.frontend.flow import READ, REWOUND, SEARCHED, Env, join_all, joined, widened
 from mcc.frontend.intervals import Interval
 from mcc.ir.func import U8, U32, Const, Expr, ForBytes, ForChunks, ForMatches, ForPackets, ForRange, IntType, Stmt
 from mcc.ir.walkers import matches_hold
@@ -101,6 +102,7 @@ class Loops(Expressions):
         if self.loops:
             self.mistake(s.iter, "matches() inside a loop: a call may begin the search once",
                          "put the loop over matches outside, or search with a Table")
+        self._search_once(s)
         self.things[name], self.words[name] = "match", len(words)
         body = self._reading(s, name, None)
         holds = matches_hold(body)
@@ -110,11 +112,22 @@ class Loops(Expressions):
                          f"@element(.., max_hold={len(longest)})")
         return ForMatches(self.span(s.iter), name, words, self.slots.setdefault(s, len(self.slots)), holds, body)
 
+    def _search_once(self, s: ast.For) -> None:
+        """A search goes on from call to call: another one behind it would begin where the first has read to."""
+        if SEARCHED in self.env.gone:
+            self.mistake(s.iter, "a second search in one call: the one in front of it has read on",
+                         "look for all words at once (m.index says which was found), or two elements: tcp([a, b])",
+                         tuple((span, "the first search") for span in self.searches[-1:]))
+        self.env.gone |= {SEARCHED}
+        self.searches.append(self.span(s.iter))
+
     def _reading(self, s: ast.For, name: str, values: Interval | None) -> tuple[Stmt, ...]:
         """The body of a loop that moves the cursor; it must not go back and round again."""
         rewound = self.env.gone & {REWOUND}
         self.env.gone -= {REWOUND, name}
+        self.env.gone |= {READ}
         self.env.forget("stream")
+        self.env.marks = self.env.marks.moved()
         try:
             body = self._loop(s, name, values, reads=True)
         finally:
@@ -182,6 +195,8 @@ class Loops(Expressions):
         self.report, self.failed, self.poison = loud, failed, poison
         body, again, breaks = self._round(s, name, values, entry)
         self._another_round(s, again, reads)
+        if reads:
+            entry, again = (replace(e, marks=e.marks.at_end()) for e in (entry, again))
         self.env = join_all([entry, again, *breaks])
         return body
 
@@ -198,6 +213,8 @@ class Loops(Expressions):
                ) -> tuple[tuple[Stmt, ...], Env, list[Env]]:
         self.env = entry.copy()
         self.env.gone -= {name}
+        if self.things.get(name) == "match":
+            self.env.marks = self.env.marks.matched(name)
         if values is not None:
             self.env.ranges[("local", name)] = values
         self.loops.append(Loop())

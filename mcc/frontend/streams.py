@@ -13,7 +13,8 @@ from typing import Any
 
 from mcc.frontend.calls import Calls
 from mcc.frontend.context import Known, shown, suggest, type_words
-from mcc.frontend.flow import REWOUND, UNREAD
+from mcc.frontend.flow import READ, REWOUND, UNREAD
+from mcc.frontend.marks import mark_name
 from mcc.frontend.places import ATTRS, METHODS
 from mcc.ir.func import (
     BOOL,
@@ -91,7 +92,8 @@ class Streams(Calls):
         if i.hi >= unread:
             self.unproven(node, f"cannot prove that there is an unread byte {shown(arg)}",
                           f"`if not {shown(node.func)[:-3]}.need({i.hi + 1}): return PASS` in front of it"
-                          if i.lo == i.hi else "test it against stream.available, or need() the most that it may be")
+                          if i.lo == i.hi else "test it against stream.available, or need() the most that it may be",
+                          loud=True)
         return StreamAt(U8, 0, 255, self.span(node), i, i.hi >= unread)
 
     def _offset(self, node: ast.expr, what: str) -> Expr:
@@ -136,16 +138,20 @@ class Streams(Calls):
             case "stream", "hold":
                 a = self.arguments(node, ["mark"], 1)
                 start = StreamAttr(MARK, 0, U64.max, span, "start")
-                return StreamHold(span, self.mark_value(a["mark"]) if "mark" in a else start)
+                return StreamHold(span, self._still_there(a["mark"], False) if "mark" in a else start)
             case "stream", "rewind":
-                mark = self.mark_value(self.arguments(node, ["mark"])["mark"])
+                mark = self._still_there(self.arguments(node, ["mark"])["mark"])
                 self.refuse_in_matches(node, "rewind()")
                 self.env.forget("stream")
+                self.env.marks = self.env.marks.rewound(mark_name(mark))
                 self.env.gone |= {REWOUND}
                 return StreamRewind(span, mark)
             case "stream", "skip":
                 return self._skip(node)
             case "stream", "set":
+                if READ not in self.env.gone:
+                    self.mistake(node, "set() overwrites the byte that was read last, and nothing has been read yet",
+                                 f"for b in {name}: {shown(node)}; or {name}.mask(a, b, byte)")
                 return StreamSet(span, self._byte(self.arguments(node, ["byte"])["byte"]))
             case "stream", "mask":
                 return self._mask(node)
@@ -165,6 +171,8 @@ class Streams(Calls):
         self.refuse_in_matches(node, "skip()")
         unread = self.env.ranges.get(UNREAD)
         self.env.forget("stream")
+        self.env.marks = self.env.marks.moved()
+        self.env.gone |= {READ}
         if unread is not None:
             self.env.ranges[UNREAD] = max(0, unread[0] - n.hi), max(0, unread[1] - n.lo)
         return StreamSkip(self.span(node), n)
@@ -189,7 +197,7 @@ class Streams(Calls):
         data = b""
         if method == "insert":
             a = self.arguments(node, ["mark", "data"])
-            at = b = self.mark_value(a["mark"])
+            at = b = self._still_there(a["mark"])
             data = self.data(a["data"])
         elif method == "remove":
             at, b = self._range_of(node, self._positions(node, 0, "remove(match), remove(a, b)"))
@@ -202,17 +210,36 @@ class Streams(Calls):
             data = self.data(a["data"])
         self.env.forget("stream")
         self.env.gone |= {n for n, what in self.things.items() if what == "chunk"}
+        self.env.marks = self.env.marks.edited(mark_name(at), mark_name(b), self.span(node))
         return StreamEdit(MARK, 0, U64.max, self.span(node), at, b, data)
 
     def _range_of(self, node: ast.Call, parts: list[ast.expr]) -> tuple[Expr, Expr]:
         """A match, or two marks, as two marks."""
         if len(parts) == 2:
-            a, b = (self.mark_value(p) for p in parts)
+            a, b = (self._still_there(p) for p in parts)
             return a, b
         name = self._match_of(parts[0])
         assert name is not None
         span = self.span(parts[0])
-        return MatchAttr(MARK, 0, U64.max, span, name, "start"), MatchAttr(MARK, 0, U64.max, span, name, "end")
+        start, end = (MatchAttr(MARK, 0, U64.max, span, name, which) for which in ("start", "end"))
+        self._not_passed(parts[0], start)
+        return start, end
+
+    def _still_there(self, node: ast.expr, edits: bool = True) -> Expr:
+        """A mark at which something is to be done. edits: or, with hold(), only kept."""
+        mark = self.mark_value(node)
+        self._not_passed(node, mark, edits)
+        return mark
+
+    def _not_passed(self, node: ast.expr, mark: Expr, edits: bool = True) -> None:
+        """No edit of this call has, or may have, gone past a mark; where it is only kept: taken its place out."""
+        passed = self.env.marks.passed.get(mark_name(mark) or "")
+        if passed is None or not (edits or passed.inside):
+            return
+        what = "an edit may have taken its place out" if passed.inside else "an edit may end behind it"
+        self.mistake(node, f"{shown(node)} is a mark from before an edit: {what}",
+                     "edits go from left to right: use the mark that the edit returns, or one taken behind it",
+                     ((passed.edit, "this edit"),))
 
     # ---------------------------------------------------------- arguments
 

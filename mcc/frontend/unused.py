@@ -18,6 +18,8 @@ def check_fields(unit: Unit) -> None:
 def _check(unit: Unit, struct: StructType | None, python: type | None, bases: tuple[Base, ...]) -> None:
     if struct is None or python is None:
         return
+    if python.__module__.startswith("mcc."):  # of the library: what an instance has no use for is not the user's affair
+        return
     head, spans = member_spans(python)
     for f in struct.fields:
         read = any((b, f.name) in unit.read_fields for b in bases)

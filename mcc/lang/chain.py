@@ -161,16 +161,26 @@ def _run(f: Callable[[], Iterator[Any]], name: str, span: Span) -> Graph:
     return build_graph(name, pieces, names, span)
 
 
-def build_graph(name: str, pieces: list[tuple[Any, Span]], names: dict[int, str], span: Span) -> Graph:
-    """Pieces (paths, duplexes) to a Graph; `names`: variable names by id(node)."""
-    return _Builder(name, names, span).build(pieces)
+Complaint = Callable[[Node, str, str], CompileError]
+
+
+def _at_span(node: Node, message: str, hint: str) -> CompileError:
+    return CompileError((Diagnostic("error", node.span, message, hint),))
+
+
+def build_graph(name: str, pieces: list[tuple[Any, Span]], names: dict[int, str], span: Span,
+                complain: Complaint = _at_span) -> Graph:
+    """Pieces (paths, duplexes) to a Graph; `names`: variable names by id(node); `complain` makes the error about a
+    node, at its place."""
+    return _Builder(name, names, span, complain).build(pieces)
 
 
 class _Builder:
     """Collects nodes in the order met; ports by name, in order of first use."""
 
-    def __init__(self, name: str, names: dict[int, str], span: Span) -> None:
-        self.name, self.names, self.span = name, names, span
+    def __init__(self, name: str, names: dict[int, str], span: Span, complain: Complaint) -> None:
+        self.name, self.names, self.span, self.complain = name, names, span, complain
+        self.made: list[Node] = []
         self.ports: list[str] = []
         self.nodes: list[GraphNode] = []
         self.ids: dict[tuple[object, str], int] = {}
@@ -223,8 +233,8 @@ class _Builder:
         for n in self.nodes:
             if n.kind == "context" and n.partner < 0:
                 other = f"{n.protocol.upper()}{'Out' if n.role == 'in' else 'In'}"
-                raise self.fail(n.span, f"{n.name} has no {other}", f"... ~> {n.protocol.upper()}In ~> element ~> "
-                                f"{n.protocol.upper()}Out ~> ...; or {n.protocol}(element)")
+                raise self.complain(self.made[n.id], f"{n.name} has no {other}", f"... ~> {n.protocol.upper()}In ~> "
+                                    f"element ~> {n.protocol.upper()}Out ~> ...; or {n.protocol}(element)")
 
     def link(self, link: Link, way: int) -> None:
         src, dst = self.node(link.src, "in"), self.node(link.dst, "out")
@@ -241,6 +251,7 @@ class _Builder:
         key = (x.name, side) if isinstance(x, PortNode) else (id(x), "")
         if key not in self.ids:
             self.ids[key] = len(self.nodes)
+            self.made.append(x)
             self.nodes.append(self.make(x, side, len(self.nodes)))
         return self.ids[key]
 

@@ -17,7 +17,7 @@ import lark
 
 from mcc.diag import CompileError, Diagnostic, Span
 from mcc.lang.algebra import ANY, Cls
-from mcc.lang.chain import ClassifierNode, Drop, PortNode, build_graph
+from mcc.lang.chain import ClassifierNode, Drop, Duplex, PortNode, build_graph, duplex
 from mcc.lang.classes import cls, raw
 from mcc.lang.context import PROTOCOLS, ContextNode, make_options
 from mcc.lang.element import Element
@@ -66,33 +66,54 @@ def _shown(token: str) -> str:
         return token
 
 
-def _fail(text: str, span: Span, line: int, column: int, message: str, hint: str = "") -> NoReturn:
+def _fail(text: str, span: Span, line: int, column: int, message: str, hint: str = "", width: int = 1) -> NoReturn:
     rows = text.splitlines() or [""]
     row = rows[line - 1] if 0 < line <= len(rows) else rows[-1]
     col = max(0, min(column - 1, len(row))) if column > 0 else len(row)
-    where = Span(span.file, span.line, col)
+    where = Span(span.file, span.line, col, span.line, col + width)
     raise CompileError((Diagnostic("error", where, f"{message} (line {max(line, 1)} of the chain's text)"
                                    if len(rows) > 1 else message, hint, row),))
 
 
 class _Builder:
-    """Walks the tree; instances by name, so that a declared name is one node wherever it stands."""
+    """Walks the tree; instances by name, so that a declared name is one node wherever it stands. words: where
+    in the text each end of a context is, by id."""
 
     def __init__(self, text: str, names: Mapping[str, Any], span: Span, name: str) -> None:
         self.text, self.names, self.span, self.name = text, names, span, name
         self.nodes: dict[str, Node] = {}
+        self.words: dict[int, Any] = {}
 
     def build(self, tree: lark.Tree[Any]) -> Graph:
         for declared in tree.find_data("declare"):
             self.declare(declared)
-        paths = [self.path(s.children[0]) for s in tree.children if s is not None]
-        pieces = [(p, self.span) for p in paths if p.links]
+        pieces: list[tuple[Path | Duplex, Span]] = []
+        for s in [s for s in tree.children if s is not None]:
+            if s.data == "both":
+                pieces.append((self.both(s), self.span))
+            elif (path := self.path(s.children[0])).links:
+                pieces.append((path, self.span))
         known = {id(n): k for k, n in self.nodes.items() if not isinstance(n, PortNode)}
-        return build_graph(self.name, pieces, known, self.span)
+        return build_graph(self.name, pieces, known, self.span, self.complain)
+
+    def both(self, tree: Any) -> Duplex:
+        """duplex(left, box, right)."""
+        left, box, right = (self.path(t) for t in tree.children)
+        try:
+            return duplex(*(p.linear[0] if len(p.linear) == 1 else p for p in (left, box, right)))
+        except CompileError as e:
+            self.fail(tree, e.message, "duplex(lan, TCPIn ~> element ~> TCPOut, wan)")
+
+    def complain(self, node: Node, message: str, hint: str) -> CompileError:
+        """At the word where the text has the node."""
+        if id(node) in self.words:
+            self.fail(self.words[id(node)], message, hint)
+        return CompileError((Diagnostic("error", node.span, message, hint),))
 
     def fail(self, tree: Any, message: str, hint: str = "") -> NoReturn:
         meta = tree.meta if isinstance(tree, lark.Tree) else tree
-        _fail(self.text, self.span, meta.line, meta.column, message, hint)
+        width = len(tree) if isinstance(tree, lark.Token) else 1
+        _fail(self.text, self.span, meta.line, meta.column, message, hint, width)
 
     # ------------------------------------------------------------ nodes
 
@@ -133,7 +154,9 @@ class _Builder:
             self.fail(kind, f"{kind} takes {'no arguments' if role == 'out' else 'named arguments only'}",
                       f"such as {protocol.upper()}In(hold_timeout=1.0)")
         try:
-            return ContextNode(protocol, role, make_options(protocol, named, self.span), self.span)
+            node = ContextNode(protocol, role, make_options(protocol, named, self.span), self.span)
+            self.words[id(node)] = kind
+            return node
         except CompileError as e:
             self.fail(kind, e.message, e.hint)
 

@@ -19,10 +19,10 @@ def _chars(span: Span) -> Span:
     return Span(span.file, span.line, at(span.line, span.col), span.end_line, at(span.end_line, span.end_col))
 
 
-def caller_span(depth: int = 2) -> Span:
-    """The call in the innermost frame outside mcc.lang, with its columns."""
+def caller_span(depth: int = 2, inside: str = "mcc.lang") -> Span:
+    """The call in the innermost frame outside the modules whose names begin with `inside`, with its columns."""
     frame = sys._getframe(depth)
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith("mcc.lang"):
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(inside):
         frame = frame.f_back
     pos = next((p for i, p in enumerate(frame.f_code.co_positions()) if i == frame.f_lasti // 2), None)
     line, end_line, col, end_col = pos or (frame.f_lineno, None, None, None)

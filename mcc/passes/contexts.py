@@ -13,7 +13,10 @@ from mcc.ir.element import Code, StreamShape
 from mcc.ir.func import Field, ForMatches, StreamAt, TableLoad
 from mcc.ir.graph import Graph, GraphNode
 from mcc.ir.lir import walk
+from mcc.lang.algebra import ANY
+from mcc.lang.context import context_class, context_session
 from mcc.passes.caps import caps
+from mcc.passes.fdd import Manager
 
 
 def shape(code: Code) -> Code:
@@ -59,6 +62,8 @@ def check_contexts(graph: Graph, codes: Mapping[int, Code], report: Report) -> N
         if streams and not around:
             report.error(n.span, f"{n.name} reads a stream, but stands in no context",
                          f"tcp({n.name}), udp({n.name}), or a context link: >> ~{n.name}")
+        for c in around:
+            check_session(n, c, report)
         if not streams and around:
             report.error(n.span, f"{n.name} handles packets, but stands between the ends of {around[0].name}",
                          "put it in front of the context or behind it")
@@ -68,6 +73,23 @@ def check_contexts(graph: Graph, codes: Mapping[int, Code], report: Report) -> N
                     report.error(n.span, f"{n.name} changes the length of a TCP stream, and the answers do not come "
                                  "by here: acknowledgements could not be put right",
                                  f'duplex(Port("lan"), tcp({n.name}), Port("wan"))')
+
+
+def check_session(n: GraphNode, context: GraphNode, report: Report) -> None:
+    """An error where no packet of the context is of the element's session or class: it would never be called."""
+    assert n.elem is not None
+    t = n.elem.__mcc_elem__
+    manager = Manager()
+    for what, wanted in ((f"session={t.session}", t.session.where if t.session else ANY), ("class", t.cls)):
+        if wanted is None:
+            continue
+        both = manager.restrict(manager.from_class(wanted & context_class(context.protocol)))
+        if not any(manager.leaves(both)):
+            name, layer = context.protocol, context.protocol.upper()
+            report.error(n.span, f"{n.name} never sees a stream of {name}(): its {what} takes no {layer} packets",
+                         f"session={context_session(name)} for {name}()" if what != "class" else
+                         f"a cls= that takes {layer}")
+            return
 
 
 def _duplex(graph: Graph, context: GraphNode) -> bool:

@@ -166,15 +166,21 @@ class StreamView:
         self._window.mask(int(a), int(b), int(byte))
 
     def insert(self, mark: Mark, data: bytes) -> Mark:
-        self._window.edit(int(mark), int(mark), data)
+        self._edit(int(mark), int(mark), data)
         return mark
 
     def remove(self, a: Any, b: Any = None) -> Mark:
         if b is None:
             a, b = a.start, a.end
-        self._window.edit(int(a), int(b), b"")
+        self._edit(int(a), int(b), b"")
         return Mark(int(b))
 
     def replace(self, match: MatchView, data: bytes) -> Mark:
-        self._window.edit(int(match.start), int(match.end), data)
+        self._edit(int(match.start), int(match.end), data)
         return match.end
+
+    def _edit(self, a: int, b: int, data: bytes) -> None:
+        w = self._window
+        if self.is_last and not w.pieces and w.low <= a <= b <= w.end:
+            return  # the stream ends without a packet: what is put in has nothing to go with
+        w.edit(a, b, data)

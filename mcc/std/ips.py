@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from mcc import (
     CLOSE,
@@ -12,7 +12,6 @@ from mcc import (
     UDP4,
     Action,
     Array,
-    CompileError,
     Counter,
     Element,
     IndexOf,
@@ -28,8 +27,8 @@ from mcc import (
     u32,
     u64,
 )
-from mcc.diag import Diagnostic
-from mcc.lang.where import caller_span
+from mcc.diag import Span
+from mcc.std.given import U32_MAX, called_right, is_list, is_whole, refuse, user_span
 from mcc.std.rules import ACTIONS, ALONE, BEHIND, Compiled, Content, Rule, RuleError, compile_rules
 from mcc.std.words import printable
 
@@ -193,6 +192,26 @@ def rule_element(size: int) -> type[Element]:
     return Rules
 
 
+def _made_at(span: Span, node: Element) -> Element:
+    """The element with the user's place, not that of a call in here."""
+    node.span = span
+    return node
+
+
+def _check(words: Any, rules: Any, action: Any, id: Any) -> None:
+    """What an IPS is given, by type. Raises RuleError."""
+    if not is_list(words, bytes):
+        raise RuleError(f"the words of an IPS are a list of bytes, not {words!r}", 'IPS([b"ATTACK"])')
+    if not is_list(rules, Rule):
+        what = "" if is_list(rules, object) else f", not one {type(rules).__name__}"
+        raise RuleError(f"the rules of an IPS are a list of Rule{what}", 'IPS(rules=[Rule([Content(b"ATTACK")])])')
+    if action not in ACTIONS:
+        raise RuleError(f"an IPS cannot {action!r}", f"one of {', '.join(ACTIONS)}")
+    if not is_whole(id, 0, U32_MAX - len(words)):
+        raise RuleError(f"id={id!r} is not a number of an alert", f"from 0 to {U32_MAX}, less the number of words")
+
+
+@called_right
 def IPS(words: Sequence[bytes] = (), rules: Sequence[Rule] = (), action: str = "close", id: int = 1) -> Element:
     """Reports, drops or closes what carries one of `words`, or fulfils one of `rules`, in either direction.
 
@@ -201,18 +220,18 @@ def IPS(words: Sequence[bytes] = (), rules: Sequence[Rule] = (), action: str = "
     rules: each with its own action, id and text (docs/elements.md, Streams); one fires once a direction, where the
     shortest beginning of the stream fulfils it. With rules, words are rules of one content.
     Context: any; drop changes lengths, so TCP wants a duplex. Counter: `found`. Alerts: direction and offset.
-    Raises CompileError for rules that cannot be followed.
+    Raises CompileError for rules that cannot be followed, and arguments of other types.
     """
-    span = caller_span()
+    span = user_span()
     try:
-        if action not in ACTIONS:
-            raise RuleError(f"an IPS cannot {action!r}", f"one of {', '.join(ACTIONS)}")
+        _check(words, rules, action, id)
         if not rules:
             if not words:
                 raise RuleError("an IPS without words and rules finds nothing", 'IPS([b"ATTACK"])')
-            return Literals(list(words), action, id)
+            return _made_at(span, Literals(list(words), action, id))
         made = [Rule([Content(w)], action, id + i, w) for i, w in enumerate(words)]
         compiled = compile_rules([*made, *rules])
     except RuleError as e:
-        raise CompileError((Diagnostic("error", span, str(e.args[0]), e.args[1]),)) from None
-    return rule_element(1 << max(0, compiled.slots - 1).bit_length())(compiled)  # type: ignore[call-arg]
+        refuse(span, str(e.args[0]), e.args[1])
+    kind = rule_element(1 << max(0, compiled.slots - 1).bit_length())
+    return _made_at(span, kind(compiled))  # type: ignore[call-arg]

@@ -17,6 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+from mcc.std.given import U32_MAX, called_right, is_list, is_whole, refuse, user_span
 
 ACTIONS = ("alert", "drop", "close")
 ALONE, BEHIND, NEAR = range(3)
@@ -24,6 +27,14 @@ ALONE, BEHIND, NEAR = range(3)
 
 MAX_CONTENT, MAX_NEAR, MAX_STATES, MAX_SLOTS = 2048, 1 << 14, 1 << 16, 1 << 12
 ENDLESS = (1 << 64) - 1
+
+
+_PLACES = "offset and depth count from the beginning of the stream, distance and within from the content before"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 class RuleError(ValueError):
@@ -46,6 +57,16 @@ class Content:
     distance: int | None = None
     within: int | None = None
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.data, bytes):
+            refuse(user_span(), f"a Content is bytes, not {_shown(self.data)}", 'Content(b"GET /")')
+        if not isinstance(self.nocase, bool):
+            refuse(user_span(), f"nocase={_shown(self.nocase)} is neither True nor False")
+        for name in ("offset", "depth", "distance", "within"):
+            value = getattr(self, name)
+            if not is_whole(value, -1 << 31, 1 << 48) and (value is not None or name == "offset"):
+                refuse(user_span(), f"{name}={_shown(value)} is not a number of bytes", _PLACES)
+
     @property
     def relative(self) -> bool:
         return self.distance is not None or self.within is not None
@@ -59,6 +80,21 @@ class Rule:
     action: str = "alert"
     id: int = 1
     text: bytes = b""
+
+    def __post_init__(self) -> None:
+        if not is_list(self.content, Content):
+            refuse(user_span(), f"the content of a Rule is a list of Content, not {_shown(self.content)}",
+                   'Rule([Content(b"GET "), Content(b"passwd", distance=0)])')
+        if self.action not in ACTIONS:
+            refuse(user_span(), f"a Rule cannot {_shown(self.action)}", f"action= is one of {', '.join(ACTIONS)}")
+        if not is_whole(self.id, 0, U32_MAX):
+            refuse(user_span(), f"id={_shown(self.id)} of a Rule is not a number of an alert", f"from 0 to {U32_MAX}")
+        if not isinstance(self.text, bytes):
+            refuse(user_span(), f"the text of a Rule is bytes, not {_shown(self.text)}", 'text=b"seen"')
+
+
+for _class in (Content, Rule):
+    setattr(_class, "__init__", called_right(_class.__init__))  # noqa: B010 - mypy does not let a method be assigned
 
 
 @dataclass(frozen=True)
@@ -127,8 +163,6 @@ def compile_rules(rules: Sequence[Rule]) -> Compiled:
 
 
 def _chains(rule: Rule, number: int) -> list[list[Content]]:
-    if rule.action not in ACTIONS:
-        raise RuleError(f"rule {number} has the action {rule.action!r}", f"one of {', '.join(ACTIONS)}")
     if not rule.content:
         raise RuleError(f"rule {number} has no content", "Rule([Content(b\"..\")])")
     out: list[list[Content]] = []

@@ -4,8 +4,8 @@ direction each, or with `box.sessions()`."""
 
 from collections.abc import Sequence
 
-from mcc import PASS, TCP4, UDP4, Action, CompileError, Counter, Element, HashMap, Stream, element, struct, u8, u32, u64
-from mcc.diag import Diagnostic
+from mcc import PASS, TCP4, UDP4, Action, Counter, Element, HashMap, Stream, element, struct, u8, u32, u64
+from mcc.std.given import U32_MAX, is_list, is_whole, refuse
 
 
 @struct
@@ -54,8 +54,10 @@ class StreamCRC(Element):
 
     def setup(self) -> None:
         if self.kind not in ("crc32", "crc32c"):
-            raise CompileError((Diagnostic("error", self.span, f"StreamCRC does not know {self.kind!r}",
-                                           'kind="crc32" or kind="crc32c"'),))
+            refuse(self.span, f"StreamCRC does not know {self.kind!r}", 'kind="crc32" or kind="crc32c"')
+        if not is_list(self.bad, int) or not all(is_whole(v, 0, U32_MAX) for v in self.bad):
+            refuse(self.span, f"bad={self.bad!r} is not a list of CRCs",
+                   f"numbers from 0 to {U32_MAX:#x}, such as bad=[0x352441C2]")
         self.known: HashMap[u32, u8] = HashMap(max(1, len(self.bad)))
         for value in self.bad:
             self.known.put(value, 1)

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from mcc.testing.addresses import Translated
 from mcc.testing.conversation import module_of
 from mcc.testing.ladder import ladder
 from mcc.testing.needed import hypothesis, st
+from mcc.testing.plans import Dialogue, address
 from mcc.testing.positions import Edit
 from mcc.testing.properties import properties as all_properties
 from mcc.testing.properties.base import Property
@@ -96,18 +98,26 @@ def choose(numbers: Iterable[int | Property] | None) -> list[Property]:
 
 def subject_of(chain: Any, *, transform: Transform | None = None, edits: Callable[[bytes], list[Edit]] | None = None,
                backend: str = "c", tokens: Iterable[bytes] = (), early_ack: bool | None = None,
-               cap: int = 8 << 20) -> Subject:
-    """A chain (or its file's path) as a Subject. Its first two ports are the client's and the server's side."""
+               cap: int = 8 << 20, server: str = "") -> Subject:
+    """A chain (or its file's path) as a Subject. Its first two ports are the client's and the server's side.
+
+    server: "address:port" that clients connect to, where it is the chain's own (a proxy's, a balancer's). What a chain
+    translates is learned from the SYN that it lets out: the hosts keep their addresses (mcc.testing.addresses).
+    Raises ValueError for a `server` that is none, and for a chain of one port.
+    """
     module = module_of(chain)
     graph = module.compiled.graph
     if len(graph.ports) < 2:
         raise ValueError(f"{graph.name} has {len(graph.ports)} port: a connection needs two")
 
+    there = address(server) if server else None
+
     def opener(which: str) -> Callable[[], BoxLike]:
         def make() -> BoxLike:
             more: dict[str, Any] = {"seed": 1} if which == "c" else {}
             box = module.open(backend=which, max_sessions=256, sessions=False, checksums="verify", **more)
-            return box if hasattr(box, "close") and hasattr(box, "ports") else _Closed(box, graph.ports)
+            whole = box if hasattr(box, "close") and hasattr(box, "ports") else _Closed(box, graph.ports)
+            return Translated(whole, Dialogue().server_at, there)
         return make
 
     harvested = tokens_of(graph, transform)

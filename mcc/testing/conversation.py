@@ -13,8 +13,9 @@ from types import TracebackType
 from typing import Any
 
 from mcc.api import Module, build
+from mcc.testing.addresses import Translated
 from mcc.testing.frames import checksums_right
-from mcc.testing.plans import LINKS, Dialogue, Fate, Host
+from mcc.testing.plans import LINKS, Dialogue, Fate, Host, address
 from mcc.testing.properties.base import acks
 from mcc.testing.simulation import BoxLike, run_from
 from mcc.testing.trace import Trace
@@ -101,8 +102,9 @@ class Outcome:
     checksums_ok: bool
     complete: bool
     packets: list[bytes]
-    """Frames that left the box, in order."""
+    """Frames that left the box, in order, as they left."""
     trace: Trace
+    """What happened; with the hosts' own addresses where the chain translates them."""
 
 
 class Conversation:
@@ -110,7 +112,7 @@ class Conversation:
 
     def __init__(self, *, client: str, server: str, **host: Any) -> None:
         """`client`, `server`: "address:port", IPv6 as "[address]:port"; `host`: fields of mcc.testing.Host for both."""
-        self._client, self._server = _address(client), _address(server)
+        self._client, self._server = address(client), address(server)
         self._host = host
 
     def client_sends(self, mb: BoxLike, *segments: bytes, loss: Any = None, reorder: Any = None,
@@ -129,9 +131,9 @@ class Conversation:
         links = tuple(_fates(loss, reorder, dup, i) for i in range(len(LINKS)))
         dialogue = Dialogue(self._talker(up, 1000), self._talker(down, 900_000), links, client_at=self._client,
                             server_at=self._server)
-        trace = run_from(mb, dialogue, getattr(mb, "clock", 0.0))
+        frames: list[bytes] = []
+        trace = run_from(Translated(mb, raw=frames), dialogue, getattr(mb, "clock", 0.0))
         self._client = (self._client[0], self._client[1] % 65535 + 1)
-        frames = [e.frame for e in trace.events if e.place in ("box>client", "box>server")]
         return Outcome(bytes(trace.server.receiver.stream), bytes(trace.client.receiver.stream),
                        trace.client.sender.una, trace.server.sender.una,
                        monotone(trace, False) and monotone(trace, True),
@@ -169,13 +171,6 @@ def tcp_cut(data: bytes, rnd: Any) -> list[bytes]:
         out.append(data[at:at + size])
         at += size
     return out
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit():
-        raise ValueError(f"{text!r} is not address:port")
-    return host.strip("[]"), int(port)
 
 
 def _fates(loss: Any, reorder: Any, dup: Any, link: int) -> tuple[Fate, ...]:

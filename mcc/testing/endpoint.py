@@ -54,6 +54,10 @@ class Endpoint:
         self.duplicates_seen = self.stale = self.challenges = 0
         self.fast_open_pieces = 0
 
+    def is_mine(self, s: Segment) -> bool:
+        """Whether a segment is of this connection, by its addresses and ports."""
+        return (s.dst, s.src) == self._addresses and (s.dport, s.sport) == (self.me[1], self.peer[1])
+
     # ------------------------------------------------------------ the application
 
     def open(self, now: float) -> None:

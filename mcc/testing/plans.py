@@ -90,3 +90,11 @@ class Dialogue:
         if not self.ip6 or ":" in self.client_at[0]:
             return self.client_at, self.server_at
         return ("2001:db8::2", self.client_at[1]), ("2001:db8:1::1", self.server_at[1])
+
+
+def address(text: str) -> tuple[str, int]:
+    """"address:port", "[address]:port" in two. Raises ValueError."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit():
+        raise ValueError(f"{text!r} is not address:port")
+    return host.strip("[]"), int(port)

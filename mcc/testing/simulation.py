@@ -160,7 +160,7 @@ class Simulation:
         self._note(f"{target} got", frame, note)
         segment = parse(frame) if checksums_right(frame) else None
         host = self.hosts[target]
-        if segment is not None and (segment.sport, segment.dport) == (host.peer[1], host.me[1]):
+        if segment is not None and host.is_mine(segment):
             self._act(target, lambda h: h.on_segment(segment, self.now))
 
     def _into_box(self, side: str, frame: bytes, note: str = "") -> None:

@@ -52,6 +52,7 @@ class Subject:
     cap: int = 8 << 20
     _known: dict[tuple[bytes, bool], bytes] = field(default_factory=dict, repr=False)
     _context: bool | None = field(default=None, repr=False)
+    _translates: bool | None = field(default=None, repr=False)
 
     @property
     def is_identity(self) -> bool:
@@ -72,6 +73,18 @@ class Subject:
             finally:
                 box.close()
         return self._context
+
+    @property
+    def translates(self) -> bool:
+        """Whether a connection leaves the chain with other addresses or ports."""
+        if self._translates is None:
+            box = self.open_box()
+            try:
+                self.run(Dialogue(Host(writes=((0.0, b"x"),))), box=box)
+                self._translates = bool(getattr(box, "translates", False))
+            finally:
+                box.close()
+        return self._translates
 
     def expect(self, data: bytes, to_server: bool = True) -> bytes:
         """T(data): by the transform, or what a receiver gets over a clean wire."""

@@ -1,7 +1,7 @@
 """Every mistake of a user, one a file: NAME.py is wrong in one way, NAME.expected is what mcc says about it, verbatim.
 
-A file defines `instance` (and `STRICT = True` for what only strict compilation refuses), or fails while it is
-imported. `MCC_UPDATE_GOLDEN=1 pytest tests/errors` rewrites the expected texts; review the difference.
+A file defines `instance` (and `STRICT = True` for what only strict compilation refuses) or `wrong`, a chain, or fails
+while it is imported. `MCC_UPDATE_GOLDEN=1 pytest tests/errors` rewrites the expected texts; review the difference.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from mcc.diag import CompileError, Report
+from mcc.driver import compile_any
 from mcc.frontend import compile_instance
 
 HERE = Path(__file__).parent
@@ -31,6 +32,8 @@ def said(path: Path) -> str:
     report = Report()
     try:
         spec.loader.exec_module(module)
+        if hasattr(module, "wrong"):
+            compile_any(module.wrong)
         code = compile_instance(module.instance, "case", report, strict=getattr(module, "STRICT", False))
         assert (code is None) == report.failed
         items = sorted(report.items, key=lambda d: d.span)

@@ -15,7 +15,7 @@ from mcc.testing.properties.base import complete, lawful, ordered, require, segm
 from mcc.testing.raw import Script
 from mcc.testing.seqnum import SPACE, position
 from mcc.testing.strategies import dialogues, impairments, sizes, streams
-from mcc.testing.subject import Subject
+from mcc.testing.subject import NotApplicable, Subject
 from mcc.testing.trace import Numbering, Trace
 
 
@@ -113,6 +113,8 @@ def _pointers(trace: Trace, place: str) -> set[int]:
 
 def icmp(subject: Subject, data: Any) -> None:
     """16: a router behind the box quotes a segment of ours; the client gets the error about its own segment."""
+    if subject.translates:
+        raise NotApplicable("the chain translates addresses; what ICMP errors quote is then not followed")
     payload = data.draw(streams(subject.tokens, least=20), "stream")
     cuts = data.draw(sizes(), "cuts")
     nth = data.draw(st.integers(0, 5), "which segment is quoted")

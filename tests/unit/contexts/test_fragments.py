@@ -50,7 +50,8 @@ def module(context: str, mode: str, text: bytes = b"") -> Module:
     """A chain of one element: "read" reads streams, others are modes of WordMatcher for b"SECRET"."""
     def between() -> Iterator[Any]:
         reader = Count() if context == "ip" else StreamCRC()
-        inside = reader if mode == "read" else WordMatcher([b"SECRET"], mode=mode, text=text)
+        more = {"text": text} if mode == "replace" else {}
+        inside = reader if mode == "read" else WordMatcher([b"SECRET"], mode=mode, **more)
         yield duplex(Port("lan"), CONTEXTS[context](inside), Port("wan"))
 
     return Module(compile_chain(chain(between)), level="-O0")

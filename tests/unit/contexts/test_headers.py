@@ -145,3 +145,24 @@ def test_options_at_odd_places() -> None:
     assert len(s.options) == 2
     out, = talk.send("wan", s)
     assert blocks(out) == [(8, 10)]
+
+
+def test_a_duplicate_asks_for_the_hole_and_not_for_what_is_held() -> None:
+    """"wo" is held, 2 .. 4 missing. The server, had it got all that is here, would say ACK 2, SACK 4 .. 6, then 4 .. 8 (RFC
+    5681, 4.2, and 2018, 4): from ACK 0 the sender would repeat what is here instead of what is not."""
+    talk = Talk(b"<a text>")
+    assert talk.client(0, b"wo") == []
+    for seq, data, right in ((4, b"cd", 6), (6, b"ef", 8)):
+        said, = talk.client(seq, data)
+        assert (said.src, ack_of(said), blocks(said)) == (SERVER, 2, [(4, right)])
+    assert b"".join(s.payload for s in talk.client(2, b"rd") if s.src == CLIENT) == b"<a text>cdef"
+
+
+def test_what_a_duplicate_acknowledged_is_ours() -> None:
+    """The sender never repeats the two held bytes again: lost behind the box, they are sent from here (RFC 3135, 3.1.1)."""
+    talk = Talk(b"<a text>")
+    talk.client(0, b"wo")
+    talk.client(4, b"cd")
+    assert [s.payload for s in talk.client(2, b"xx") if s.src == CLIENT] == [b"wo", b"xx", b"cd"]
+    again = [s for s in talk.wait(1.2) if s.src == CLIENT]
+    assert [(s.payload, seq_of(s)) for s in again] == [(b"wo", 0)]

@@ -229,6 +229,24 @@ def test_path_mtu(v6: bool) -> None:
         assert b"".join(bytes(p[TCP].payload) for p in again) == data.replace(WORD, b"y" * 100)
 
 
+@pytest.mark.parametrize("v6", [False, True], ids=["IPv4", "IPv6"])
+def test_what_is_ours_to_send_again_is_cut_anew(v6: bool) -> None:
+    """Acknowledged early, so its sender never repeats it; a router behind the box wants no more than 1,300 bytes of IP."""
+    with module(b"y" * 7).open() as box:
+        talk = Talk(box, v6=v6).open()
+        data = bytes(range(65, 91)) * 54 + b"SE"
+        assert talk.send(0, 0, "PA", data) == []  # held: the word may go on
+        talk.at += 0.1
+        assert [s.port for s in box.advance(talk.at)] == ["lan"]  # the early acknowledgement
+        whole = talk.send(len(data), 0, "PA", b"!")[0]
+        assert bytes(whole[TCP].payload) == data
+        talk.put(error(talk, errors(v6)[1], whole, 8), to_server=False)
+        again = [Ether(s.frame) for s in box.advance(talk.at + 1.5) if s.port == "wan"]
+        assert len(again) == 2 and all((p[IPv6].plen + 40 if v6 else p[IP].len) <= 1300 for p in again)
+        assert b"".join(bytes(p[TCP].payload) for p in again) == data
+        assert again[1][TCP].seq == again[0][TCP].seq + len(again[0][TCP].payload) == 1001 + len(again[0][TCP].payload)
+
+
 def test_path_mtu_of_strangers_is_not_believed() -> None:
     """RFC 5927: an error that quotes what is not in flight changes nothing."""
     with module(b"y" * 100).open() as box:

@@ -54,8 +54,8 @@ CASES: dict[str, tuple[str, str]] = {
                      "(mask (stream start) (mark) (const 42))"),
     "mask of a match": ('for m in stream.matches(b"w"):\n    stream.mask(m, s.n8)',
                         "(for-matches m 0 (b'w') holds\n  (mask (match m start) (match m end) (field scratch n8)))"),
-    "edits give marks": ('m = stream.insert(stream.mark(), b"x")\nm = stream.remove(stream.start, m)\nstream.hold(m)',
-                         "(let m (edit (mark) (mark) b'x'))\n(let m (edit (stream start) (local m) b''))\n"
+    "edits give marks": ('m = stream.remove(stream.start, stream.mark())\nm = stream.insert(m, b"x")\nstream.hold(m)',
+                         "(let m (edit (stream start) (mark) b''))\n(let m (edit (local m) (local m) b'x'))\n"
                          "(hold (local m))"),
     "an edit in an edit": ('stream.hold(stream.insert(s.safe, b"x"))',
                            "(hold (edit (field scratch safe) (field scratch safe) b'x'))"),
@@ -165,7 +165,7 @@ PROOFS: dict[str, tuple[str, list[bool]]] = {
     "matches move on": (NEED + 'for m in stream.matches(b"w"):\n    break\ns.n8 = stream.at(0)', [True]),
     "rewind forgets": (NEED + "stream.rewind(stream.start)\ns.n8 = stream.at(0)", [True]),
     "edits forget": (NEED + 'stream.insert(stream.mark(), b"x")\ns.n8 = stream.at(0)', [True]),
-    "set, mask and hold do not": (NEED + "stream.set(1)\nstream.hold()\ns.n8 = stream.at(3)", [False]),
+    "set, mask and hold do not": (NEED + "stream.skip(0)\nstream.set(1)\nstream.hold()\ns.n8 = stream.at(3)", [False]),
     "need again in a loop": ("for b in stream:\n    if stream.need(2):\n        s.n8 = stream.at(1)", [False]),
     "of a chunk": ("for x in stream.chunks():\n    if len(x) > 2:\n        s.n8 = x[2]\n    s.n8 = x[0]", [False, True]),
     "of another chunk": ("for x in stream.chunks():\n    if len(x) > 2:\n        for y in stream.chunks():\n            s.n8 = y[2]",

@@ -126,7 +126,7 @@ def test_what_is_held_is_bounded() -> None:
 
 
 @pytest.mark.parametrize(("rule", "message"), [
-    (Rule([]), "has no content"), (Rule([Content(b"")]), "has 0 bytes"), (Rule([Content(b"x")], "burn"), "action 'burn'"),
+    (Rule([]), "has no content"), (Rule([Content(b"")]), "has 0 bytes"),
     (Rule([Content(b"abc", depth=2)]), "never is where"), (Rule([Content(b"abc", within=2)]), "does not fit"),
     (Rule([Content(b"abc", distance=-3)]), "may end before"), (Rule([Content(b"a", offset=1, within=2)]), "both"),
     (Rule([Content(b"a"), Content(b"b", distance=9999, within=9999)]), "too far"),

@@ -29,7 +29,8 @@ def edited(mode: str, data: bytes, text: bytes) -> bytes:
 
 @cache
 def streams(mode: str, context: str, text: bytes = b"") -> Streams:
-    return Streams(lambda: WordMatcher(WORDS, mode=mode, text=text, id=10), context)
+    more = {"text": text} if mode in ("replace", "full") else {}
+    return Streams(lambda: WordMatcher(WORDS, mode=mode, id=10, **more), context)
 
 
 @pytest.mark.parametrize("context", CONTEXTS)

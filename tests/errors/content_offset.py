@@ -1,0 +1,5 @@
+"""Places are numbers."""
+
+from mcc.std import IPS, Content, Rule
+
+instance = IPS(rules=[Rule([Content(b"GET ", offset="0")])])

@@ -1,0 +1,5 @@
+"""Streams are of bytes."""
+
+from mcc.std import WordMatcher
+
+instance = WordMatcher("ATTACK")
