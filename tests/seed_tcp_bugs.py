@@ -86,6 +86,9 @@ BUGS = (
         "a keep-alive shows a byte of the stream"),
     bug("urgent-ahead", HEAD, "        end = decided ? map->forward_low(t->flow, end) : y;", "        end = map->forward_low(t->flow, end);",
         "an urgent pointer to where its byte will not be"),
+    bug("early-again", AGAIN, "if ((done || early) && !syn)", "if (done && !syn)", "an early ACK that was lost is never said again"),
+    bug("promise", OUT, "(int64_t)(x - w->early) < 0 || (int64_t)(x - w->promised) < 0", "(int64_t)(x - w->early) < 0",
+        "what a SACK of ours promised is nobody's to send again"),
 )
 
 
