@@ -37,7 +37,11 @@ bool mcc_datagram_open(struct mcc_packet *p, bool udp)
 /* The datagram is to leave in fragments where it has become longer than it was, `came`, and than Ethernet carries. */
 static void datagram_limit(struct mcc_packet *p, uint32_t came)
 {
-    uint32_t limit = came > MCC_ETH_MTU ? came : MCC_ETH_MTU;
+    uint32_t most = MCC_ETH_MTU;
+#if MCC_INNER
+    most -= p->outer.peeled ? p->outer.head : 0; /* the frame is to fit */
+#endif
+    uint32_t limit = came > most ? came : most;
     if (p->mtu || p->ip_end - p->l3 <= limit || !(p->layers & (MCC_IP | MCC_IP6)))
         return;
     /* fragments are told by this number: of other content it is another one (FNV-1a) */

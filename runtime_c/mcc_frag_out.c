@@ -21,6 +21,9 @@ static struct mcc_packet *frame_of(struct mcc_core *core, const struct mcc_packe
     q->link = p->link;
     q->next_hop = p->next_hop;
     q->entry_len = q->len;
+#if MCC_INNER
+    mcc_buffer_outer(q, p);
+#endif
     return q;
 }
 
@@ -153,6 +156,12 @@ void mcc_frag_leave(struct mcc_core *core, struct mcc_packet *p, uint16_t port)
         mcc_core_send(core, p, port);
         return;
     }
+#if MCC_INNER
+    if (p->layers & MCC_IP6 && p->l4 != p->l3 + MCC_IP6_BYTES) { /* with extension headers */
+        mcc_core_send(core, p, port);
+        return;
+    }
+#endif
     if (core->checksums == MCC_CHECKSUMS_FIX)
         mcc_checksum_fill(p);
     bool v6 = !(p->layers & MCC_IP);
