@@ -27,6 +27,15 @@ static bool inner_is_covered(const uint8_t *data, const struct mcc_inner *in)
     return false;
 }
 
+/* FNV-1a. A change and its mended checksum leave the sum of the packet as it was, but not this. */
+static uint64_t inner_digest(const struct mcc_packet *p)
+{
+    uint64_t mixed = 0xcbf29ce484222325u;
+    for (uint32_t i = 0; i < p->len; i++)
+        mixed = (mixed ^ p->data[i]) * 0x100000001b3u;
+    return mixed;
+}
+
 void mcc_inner_peel(struct mcc_packet *p)
 {
     struct mcc_inner in;
@@ -42,7 +51,8 @@ void mcc_inner_peel(struct mcc_packet *p)
                                   .link = p->link,
                                   .peeled = true,
                                   .sealed = in.sealed,
-                                  .summed = in.sealed || tail || inner_is_covered(p->data, &in)};
+                                  .watched = in.sealed || tail,
+                                  .summed = inner_is_covered(p->data, &in)};
     p->mtu = 0;
     p->data += in.at;
     p->len = len;
@@ -52,6 +62,8 @@ void mcc_inner_peel(struct mcc_packet *p)
     p->link = MCC_LINK_RAW;
     if (p->outer.summed)
         p->outer.sum = mcc_checksum_sum(p->data, len);
+    if (p->outer.watched)
+        p->outer.digest = inner_digest(p);
 }
 
 /* ---------------------------------------------------------------- out */
@@ -133,9 +145,10 @@ static void mend_layer(struct mend *m, const struct mcc_inner_layer *layer)
         mend_length(m, at + 2);
 }
 
+/* Whether its enclosing headers, or what is behind it, may be wrong for the packet as it is. */
 static bool inner_changed(const struct mcc_packet *p)
 {
-    return p->len != p->outer.len ||
+    return p->len != p->outer.len || (p->outer.watched && inner_digest(p) != p->outer.digest) ||
            (p->outer.summed && mcc_checksum_sum(p->data, p->len) != p->outer.sum);
 }
 
