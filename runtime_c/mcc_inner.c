@@ -197,7 +197,8 @@ static void inner_restore(struct mcc_packet *p)
         if (in.fcs)
             mend_fcs(p);
     }
-    if (changed && p->link == MCC_LINK_ETHERNET && p->len < MCC_ETH_MIN_BYTES) {
+    if (changed && (m.longer || o.tail) && p->link == MCC_LINK_ETHERNET &&
+        p->len < MCC_ETH_MIN_BYTES) {
         mcc_packet_guard(p, MCC_ETH_MIN_BYTES);
         memset(p->data + p->len, 0, MCC_ETH_MIN_BYTES - p->len);
         p->len = p->wire_len = MCC_ETH_MIN_BYTES;

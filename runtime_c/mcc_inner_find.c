@@ -300,29 +300,35 @@ static bool take_gre(struct walk *w)
 
 /* ---------------------------------------------------------------- in UDP */
 
+static const struct {
+    uint16_t port;
+    uint8_t what;
+    bool either; /* the source port tells too, where the other tells nothing */
+} tunnels[] = {
+    {4789, AT_VXLAN, false},  {8472, AT_VXLAN, false}, {4790, AT_VXLAN_GPE, false},
+    {6081, AT_GENEVE, false}, {2152, AT_GTP, true},    {3544, AT_TEREDO, true},
+};
+
+static int tunnel_of(uint32_t port, bool is_source)
+{
+    for (uint32_t i = 0; i < sizeof tunnels / sizeof *tunnels; i++)
+        if (port == tunnels[i].port && (!is_source || tunnels[i].either))
+            return tunnels[i].what;
+    return -1;
+}
+
 static bool take_udp(struct walk *w)
 {
-    static const struct {
-        uint16_t port;
-        uint8_t what;
-        bool either; /* the source port tells too */
-    } tunnels[] = {
-        {4789, AT_VXLAN, false},  {8472, AT_VXLAN, false}, {4790, AT_VXLAN_GPE, false},
-        {6081, AT_GENEVE, false}, {2152, AT_GTP, true},    {3544, AT_TEREDO, true},
-    };
     const uint8_t *h = w->data + w->at;
     if (!walk_has(w, MCC_UDP_BYTES))
         return false;
-    uint32_t from = mcc_be16(h), to = mcc_be16(h + 2), length = mcc_be16(h + 4);
-    for (uint32_t i = 0; i < sizeof tunnels / sizeof *tunnels; i++) {
-        if (to != tunnels[i].port && !(tunnels[i].either && from == tunnels[i].port))
-            continue;
-        if (length < MCC_UDP_BYTES || !walk_layer(w, MCC_INNER_UDP))
-            return false;
-        walk_ends(w, length);
-        return walk_to(w, MCC_UDP_BYTES, (enum what)tunnels[i].what, 0);
-    }
-    return false;
+    int what = tunnel_of(mcc_be16(h + 2), false);
+    what = what < 0 ? tunnel_of(mcc_be16(h), true) : what;
+    uint32_t length = mcc_be16(h + 4);
+    if (what < 0 || length < MCC_UDP_BYTES || !walk_layer(w, MCC_INNER_UDP))
+        return false;
+    walk_ends(w, length);
+    return walk_to(w, MCC_UDP_BYTES, (enum what)what, 0);
 }
 
 /* RFC 7348. */
