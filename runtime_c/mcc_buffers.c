@@ -106,6 +106,7 @@ void mcc_buffer_outer(struct mcc_packet *q, const struct mcc_packet *p)
         return;
     mcc_packet_unguard(q->data - p->outer.head, p->outer.head);
     memcpy(q->data - p->outer.head, p->data - p->outer.head, p->outer.head);
+    q->outer.headroom = (uint16_t)(q->headroom - p->outer.head);
     q->headroom = 0;
 }
 #endif

@@ -47,6 +47,7 @@ void mcc_inner_peel(struct mcc_packet *p)
     p->outer = (struct mcc_outer){.len = len,
                                   .tail = (uint16_t)tail,
                                   .mtu = p->mtu,
+                                  .headroom = p->headroom,
                                   .head = (uint8_t)in.at,
                                   .link = p->link,
                                   .peeled = true,
@@ -184,7 +185,7 @@ static void inner_restore(struct mcc_packet *p)
     p->len += o.head + (changed ? 0 : o.tail);
     p->wire_len = p->wire_len + o.head + (changed ? 0 : o.tail);
     p->room += o.head;
-    p->headroom = (uint16_t)(p->headroom + o.head);
+    p->headroom = o.headroom;
     p->link = o.link;
     p->mtu = o.mtu;
     mcc_packet_guard(p, p->len);
@@ -297,6 +298,7 @@ bool mcc_inner_answer(struct mcc_packet *q, const struct mcc_packet *p,
 {
     if (kept && kept->outer.peeled) {
         q->outer = kept->outer;
+        q->outer.headroom = (uint16_t)(q->headroom - kept->outer.head);
         q->headroom = 0;
         mcc_packet_unguard(q->data - kept->outer.head, kept->outer.head);
         memcpy(q->data - kept->outer.head, kept->bytes, kept->outer.head);

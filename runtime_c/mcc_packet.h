@@ -64,11 +64,12 @@ struct mcc_outer {   /* the headers in front of `data`, and for which packet the
     uint16_t sum;    /* one's complement sum of its bytes, where `summed` */
     uint16_t
         tail; /* bytes of the frame behind what the headers enclose; they lie behind the packet */
-    uint16_t mtu; /* as mcc_packet.mtu, of the frame */
-    uint8_t head; /* bytes of headers */
-    uint8_t link; /* enum mcc_link, how the frame starts */
-    bool peeled;  /* they are there */
-    bool summed;  /* some of them has a checksum over the packet */
+    uint16_t mtu;      /* as mcc_packet.mtu, of the frame */
+    uint16_t headroom; /* free bytes in front of them */
+    uint8_t head;      /* bytes of headers */
+    uint8_t link;      /* enum mcc_link, how the frame starts */
+    bool peeled;       /* they are there */
+    bool summed;       /* some of them has a checksum over the packet */
     bool watched; /* any change matters: `sealed`, or there is a tail, which may be a checksum */
     bool sealed;  /* under AH, nothing inside may be changed */
 };

@@ -14,7 +14,7 @@ from mcc.ir.func import ArrayType, BoolType, HandleType, IntType, MarkType, Stru
 from mcc.ir.plan import Layout, Leaf, Slot
 
 GROUP_SIZE = 4
-TCP_SIZE, TCP_INNER_SIZE = 288, 592
+TCP_SIZE, TCP_INNER_SIZE = 288, 608
 """sizeof(struct mcc_tcp), and in chains that look into tunnels; asserted in the printed C."""
 
 
