@@ -97,6 +97,20 @@ void mcc_buffer_put(struct mcc_buffers *b, struct mcc_packet *p)
     part->used--;
 }
 
+#if MCC_INNER
+void mcc_buffer_outer(struct mcc_packet *q, const struct mcc_packet *p)
+{
+    q->outer = p->outer;
+    q->outer.tail = 0;
+    if (!p->outer.peeled)
+        return;
+    mcc_packet_unguard(q->data - p->outer.head, p->outer.head);
+    memcpy(q->data - p->outer.head, p->data - p->outer.head, p->outer.head);
+    q->outer.headroom = (uint16_t)(q->headroom - p->outer.head);
+    q->headroom = 0;
+}
+#endif
+
 struct mcc_packet *mcc_buffer_copy(struct mcc_buffers *b, const struct mcc_packet *p)
 {
     struct mcc_packet *copy = mcc_buffer_get(b, p->len);
@@ -113,5 +127,8 @@ struct mcc_packet *mcc_buffer_copy(struct mcc_buffers *b, const struct mcc_packe
     copy->content = p->content ? copy->data + (p->content - p->data) : NULL;
     if (p->len)
         memcpy(copy->data, p->data, p->len);
+#if MCC_INNER
+    mcc_buffer_outer(copy, p);
+#endif
     return copy;
 }

@@ -17,8 +17,10 @@
 enum {
     MCC_BUFFER_STRIDE = 2432, /* 19 * 128 */
     MCC_BUFFER_LARGE_STRIDE = 262144 + 4 * 1024 + 128,
-    MCC_BUFFER_HEAD = 128 + MCC_HEADROOM, /* the packet in whole cache lines, headroom */
-    MCC_BUFFER_ROOM = MCC_BUFFER_STRIDE - MCC_BUFFER_HEAD,             /* 2,176 bytes of frame */
+    MCC_BUFFER_HEAD = MCC_PACKET_BYTES +
+        MCC_HEADROOM, /* the packet in whole cache lines, headroom */
+    MCC_BUFFER_ROOM = MCC_BUFFER_STRIDE -
+        MCC_BUFFER_HEAD, /* 2,176 bytes of frame, 2,112 with MCC_INNER */
     MCC_BUFFER_LARGE_ROOM = MCC_BUFFER_LARGE_STRIDE - MCC_BUFFER_HEAD, /* 266,112 bytes of frame */
 };
 
@@ -51,6 +53,11 @@ void mcc_buffer_put(struct mcc_buffers *b, struct mcc_packet *p);
 /* A packet with the same bytes and the same fields, but for its buffer and `next`. NULL as
  * mcc_buffer_get(). */
 struct mcc_packet *mcc_buffer_copy(struct mcc_buffers *b, const struct mcc_packet *p);
+
+#if MCC_INNER
+/* Packet q, whose headroom is free, gets the enclosing headers of p. */
+void mcc_buffer_outer(struct mcc_packet *q, const struct mcc_packet *p);
+#endif
 
 static inline bool mcc_buffer_is_of(const struct mcc_buffer_part *part, const struct mcc_packet *p)
 {

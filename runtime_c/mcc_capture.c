@@ -392,6 +392,15 @@ enum mcc_link mcc_capture_link(uint16_t linktype)
     case 0:
     case 108: /* LOOP */
         return MCC_LINK_NULL;
+#if MCC_INNER
+    case 9:
+    case 50: /* PPP_SERIAL: with address and control */
+        return MCC_LINK_PPP;
+    case 105:
+        return MCC_LINK_WLAN;
+    case 127:
+        return MCC_LINK_RADIOTAP;
+#endif
     default:
         return MCC_LINK_OPAQUE;
     }

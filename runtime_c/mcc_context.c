@@ -38,7 +38,7 @@ bool mcc_datagram_open(struct mcc_packet *p, bool udp)
 /* The datagram is to leave in fragments where it has become longer than it was, `came`, and than its port takes. */
 static void datagram_limit(const struct mcc_core *core, struct mcc_packet *p, uint32_t came)
 {
-    uint32_t limit = came > core->least_mtu ? came : core->least_mtu;
+    uint32_t most = mcc_packet_mtu(p, core->least_mtu), limit = came > most ? came : most;
     if (p->mtu || p->ip_end - p->l3 <= limit || !(p->layers & (MCC_IP | MCC_IP6)))
         return;
     /* fragments are told by this number: of other content it is another one (FNV-1a) */

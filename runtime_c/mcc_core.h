@@ -57,6 +57,8 @@ enum mcc_reason { /* drop reasons that every chain has; the module's own follow 
                   MCC_DROP_FRAG_MALFORMED, /* a length or an end that cannot be */
                   MCC_DROP_FRAG_LIMIT,     /* too many fragments, datagrams or bytes wait */
                   MCC_DROP_FRAG_TIMEOUT,   /* the rest of the datagram did not come in time */
+                  MCC_DROP_SEALED, /* changed inside a tunnel whose headers cannot be mended: AH */
+                  MCC_DROP_NO_WAY_BACK, /* an answer of ours into a tunnel that is not known */
                   MCC_REASONS,
 };
 
@@ -156,10 +158,21 @@ static inline void mcc_core_drop(struct mcc_core *core, struct mcc_packet *p, ui
     mcc_buffer_put(core->buffers, p);
 }
 
+#if MCC_INNER
+/* A packet that was peeled leaves by `port`, with its enclosing headers. */
+void mcc_inner_leave(struct mcc_core *core, struct mcc_packet *p, uint16_t port);
+#endif
+
 /* A packet leaves by `port` as it is: nothing in it was rewritten. */
 static inline __attribute__((always_inline)) void mcc_core_send(struct mcc_core *core,
                                                                 struct mcc_packet *p, uint16_t port)
 {
+#if MCC_INNER
+    if (p->outer.peeled) {
+        mcc_inner_leave(core, p, port);
+        return;
+    }
+#endif
     if (__builtin_expect(core->out_count == MCC_OUT_MAX, 0)) {
         mcc_core_drop(core, p, MCC_DROP_OUT_FULL);
         return;

@@ -49,6 +49,10 @@ static bool read_fragment(const struct mcc_frags *f, struct mcc_packet *p, struc
     } else {
         if (p->ip_end < p->l4 + 8u)
             return false;
+#if MCC_INNER
+        if (p->l4 != p->l3 + MCC_IP6_BYTES)
+            return false; /* behind other extension headers */
+#endif
         uint32_t word = mcc_be16(p->data + p->l4 + 2);
         *g = (struct fragment){
             .offset = word & 0xfff8, .more = word & 1, .content = p->l4 + 8u, .v6 = true};
@@ -306,6 +310,10 @@ static struct mcc_packet *join(struct mcc_core *core, const struct mcc_packet *f
         q->mtu = total > q->mtu ? (uint16_t)total : q->mtu;
         q->at = p->at > q->at ? p->at : q->at;
     }
+#if MCC_INNER
+    mcc_buffer_outer(q, first);
+    q->outer.mtu = 0;
+#endif
     q->len = q->wire_len = head + bytes;
     q->room -= record;
     q->in_port = first->in_port;

@@ -21,6 +21,9 @@ static struct mcc_packet *frame_of(struct mcc_core *core, const struct mcc_packe
     q->link = p->link;
     q->next_hop = p->next_hop;
     q->entry_len = q->len;
+#if MCC_INNER
+    mcc_buffer_outer(q, p);
+#endif
     return q;
 }
 
@@ -153,14 +156,20 @@ void mcc_frag_leave(struct mcc_core *core, struct mcc_packet *p, uint16_t port)
         mcc_core_send(core, p, port);
         return;
     }
+#if MCC_INNER
+    if (p->layers & MCC_IP6 && p->l4 != p->l3 + MCC_IP6_BYTES) { /* with extension headers */
+        mcc_core_send(core, p, port);
+        return;
+    }
+#endif
     if (core->checksums == MCC_CHECKSUMS_FIX)
         mcc_checksum_fill(p);
     bool v6 = !(p->layers & MCC_IP);
     uint32_t head = p->l4, bytes = p->ip_end - head, total = p->ip_end - p->l3;
     uint32_t least = v6 ? MCC_FRAG_LEAST_IP6 : MCC_FRAG_LEAST_IP,
              most = p->mtu > least ? p->mtu : least;
-    if (p->stream & MCC_STREAM_GROWN && core->mtu[port] > most)
-        most = core->mtu[port];
+    if (p->stream & MCC_STREAM_GROWN && mcc_packet_mtu(p, core->mtu[port]) > most)
+        most = mcc_packet_mtu(p, core->mtu[port]);
     if (record && mcc_be16(record + 2) == p->l3 && mcc_be16(record + 4) == head &&
         mcc_be16(record + 6) == bytes &&
         (!v6 || record[MCC_FRAG_RECORD_HEAD + p->l3 + 6] == p->data[p->l3 + 6])) {

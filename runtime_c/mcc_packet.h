@@ -13,6 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifndef MCC_INNER
+#define MCC_INNER                                                                                  \
+    0 /* 1 in modules of chains with Port(inner=True): packets are looked into (mcc_inner.h) */
+#endif
+
 enum mcc_link { /* how the frame starts; the numbers are ours, not the capture's */
                 MCC_LINK_ETHERNET, /* DLT_EN10MB */
                 MCC_LINK_RAW,      /* DLT_RAW and LINKTYPE_IPV4/IPV6: the IP header at 0 */
@@ -20,6 +25,10 @@ enum mcc_link { /* how the frame starts; the numbers are ours, not the capture's
                 MCC_LINK_SLL2,     /* DLT_LINUX_SLL2: 20 bytes, protocol at 0 */
                 MCC_LINK_NULL, /* DLT_NULL, DLT_LOOP: 4 bytes of address family in the writer's byte order, or network order */
                 MCC_LINK_OPAQUE, /* anything else: no layer is ever found */
+                MCC_LINK_PPP, /* DLT_PPP, DLT_PPP_SERIAL; these three: no layer but what lies inside */
+                MCC_LINK_WLAN,     /* DLT_IEEE802_11 */
+                MCC_LINK_RADIOTAP, /* DLT_IEEE802_11_RADIO */
+                MCC_LINKS,
 };
 
 enum mcc_layer { /* bits of mcc_packet.layers, in the order of mcc/protocols/headers.py LAYERS */
@@ -47,6 +56,24 @@ enum mcc_fixup { /* checksums that need mending when the packet leaves, see mcc_
                  MCC_FIX_IP = 1,
                  MCC_FIX_L4 = 2,
 };
+
+#if MCC_INNER
+struct mcc_outer {   /* the headers in front of `data`, and for which packet they were right */
+    uint64_t digest; /* of the packet inside, where `watched` */
+    uint32_t len;    /* of it */
+    uint16_t sum;    /* one's complement sum of its bytes, where `summed` */
+    uint16_t
+        tail; /* bytes of the frame behind what the headers enclose; they lie behind the packet */
+    uint16_t mtu;      /* as mcc_packet.mtu, of the frame */
+    uint16_t headroom; /* free bytes in front of them */
+    uint8_t head;      /* bytes of headers */
+    uint8_t link;      /* enum mcc_link, how the frame starts */
+    bool peeled;       /* they are there */
+    bool summed;       /* some of them has a checksum over the packet */
+    bool watched; /* any change matters: `sealed`, or there is a tail, which may be a checksum */
+    bool sealed;  /* under AH, nothing inside may be changed */
+};
+#endif
 
 struct mcc_packet {
     uint8_t *data;     /* first byte of the frame; owned by this packet's buffer */
@@ -87,6 +114,9 @@ struct mcc_packet {
         mtu; /* the datagram came in fragments: the longest IP packet among them (mcc_frag.h); 0: it did not */
     uint32_t frag_id; /* then: the identification of an IPv6 one */
     uint8_t refs; /* who holds the buffer beside its owner: mcc_buffer_put() gives it back at 0 */
+#if MCC_INNER
+    struct mcc_outer outer;
+#endif
 };
 
 enum mcc_stream_flag {
@@ -102,7 +132,7 @@ enum mcc_stream_flag {
     MCC_STREAM_GROWN = 512,  /* mtu is how long the datagram came; its port may take more */
 };
 
-enum { MCC_MAX_VLANS = 8, MCC_HEADROOM = 128 };
+enum { MCC_MAX_VLANS = 8, MCC_HEADROOM = 128, MCC_PACKET_BYTES = MCC_INNER ? 192 : 128 };
 
 /* In sanitized builds the buffer around the frame cannot be touched: a read one byte beyond it is reported. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -161,6 +191,17 @@ static inline uint64_t mcc_be64(const uint8_t *p)
 static inline unsigned __int128 mcc_be128(const uint8_t *p)
 {
     return MCC_128(mcc_be64(p), mcc_be64(p + 8));
+}
+
+/* The longest IP packet that may leave in a frame which carries `mtu` bytes of IP: shorter where other headers are around it. */
+static inline uint32_t mcc_packet_mtu(const struct mcc_packet *p, uint32_t mtu)
+{
+    (void)p;
+#if MCC_INNER
+    if (p->outer.peeled)
+        return mtu > p->outer.head ? mtu - p->outer.head : 0;
+#endif
+    return mtu;
 }
 
 #endif

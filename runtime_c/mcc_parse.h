@@ -34,6 +34,7 @@ enum mcc_proto {
     MCC_PROTO_ICMP = 1,
     MCC_PROTO_TCP = 6,
     MCC_PROTO_UDP = 17,
+    MCC_PROTO_AH = 51,
     MCC_PROTO_ICMP6 = 58,
     MCC_PROTO_NONE = 0xff
 };
@@ -77,6 +78,42 @@ static inline void mcc_parse_ip_cut(struct mcc_packet *p, const uint8_t *h, uint
     }
     p->proto = left >= 10 ? h[9] : MCC_PROTO_NONE;
 }
+
+/* Bytes of the header of `proto` at `h` that stands between an IP header and what it carries: AH, and of IPv6 hop-by-hop options,
+ * destination options, and a routing header that is through. 0: it is none of them, or not whole in `left` bytes. */
+static inline uint32_t mcc_parse_beyond(const uint8_t *h, uint32_t left, uint8_t proto, bool v6,
+                                        uint8_t *next)
+{
+    bool options = v6 && (proto == 0 || proto == 60 || proto == 43);
+    if (left < 8 || (!options && proto != MCC_PROTO_AH) || (proto == 43 && h[3] != 0))
+        return 0;
+    uint32_t bytes = options ? 8 + 8u * h[1] : 8 + 4u * h[1];
+    *next = h[0];
+    return bytes <= left ? bytes : 0;
+}
+
+#if MCC_INNER
+/* Of a packet that was peeled: the transport header is behind all such headers. l3 and ip_end are set, and the layer of IP. */
+static __attribute__((noinline, unused)) void mcc_parse_peeled(struct mcc_packet *p)
+{
+    bool v6 = p->layers & MCC_IP6;
+    uint32_t at = p->l4, bytes;
+    uint8_t proto = p->proto, next = 0;
+    if (!(p->layers & (MCC_IP | MCC_IP6)) || p->frag)
+        return;
+    for (unsigned i = 0;
+         i < 8 && (bytes = mcc_parse_beyond(p->data + at, p->ip_end - at, proto, v6, &next)) != 0;
+         i++) {
+        at += bytes;
+        proto = next;
+    }
+    if (at == p->l4 || at > UINT16_MAX)
+        return;
+    p->l4 = (uint16_t)at;
+    p->proto = proto;
+    p->layers |= (uint16_t)mcc_parse_l4(p->data + at, p->ip_end - at, proto, v6 ? MCC_IP6 : MCC_IP);
+}
+#endif
 
 /* The IPv4 header at `l3` with `left` >= 20 bytes captured from there; `layers` are those found
  * before it. Sets all that mcc_parse() sets but etype, l3 and vlans. Everything is loaded before
@@ -181,6 +218,10 @@ static __attribute__((noinline, unused)) void mcc_parse_any(struct mcc_packet *p
         mcc_parse_ip6(p, h, left);
     else if (p->etype == MCC_ETYPE_ARP && left >= 28 && h[4] == 6 && h[5] == 4)
         p->layers |= MCC_ARP;
+#if MCC_INNER
+    if (p->outer.peeled)
+        mcc_parse_peeled(p);
+#endif
 }
 
 /* The first four bytes behind the MACs, but for the last (type of service), of IPv4 without

@@ -7,10 +7,13 @@
 #include "mcc_capture.h"
 #include "mcc_capture_writer.h"
 #include "mcc_core.h"
+#if MCC_INNER
+#include "mcc_inner.h"
+#endif
 #include "mcc_parse.h"
 #include "mcc_sides.h"
 
-enum { REPLAY_LINKS = MCC_LINK_OPAQUE + 1 };
+enum { REPLAY_LINKS = MCC_LINKS };
 
 struct replay_input {
     struct mcc_capture capture;
@@ -18,6 +21,15 @@ struct replay_input {
     uint64_t packets; /* read so far, `next` excluded */
     bool given, ready;
 };
+
+#if MCC_INNER
+/* The first fragment of a datagram that may be a tunnel's: what follows it comes from the same side. */
+struct replay_fragment {
+    uint8_t key[12]; /* source, destination, identification, protocol */
+    uint8_t side;
+};
+enum { REPLAY_FRAGMENTS = 64 };
+#endif
 
 struct mcc_replay {
     const struct mcc_replay_ops *ops;
@@ -30,6 +42,10 @@ struct mcc_replay {
     struct mcc_sides sides;
     uint16_t linktype[REPLAY_LINKS]; /* of packets that begin so, as the inputs call it */
     bool linktype_known[REPLAY_LINKS];
+#if MCC_INNER
+    struct replay_fragment fragments[REPLAY_FRAGMENTS]; /* the newest first ones, round and round */
+    uint32_t fragment;
+#endif
     struct replay_input inputs[MCC_MAX_PORTS];
     struct mcc_capture_writer
         *writers[MCC_MAX_PORTS]; /* by port; shared ones appear more than once */
@@ -131,6 +147,42 @@ uint64_t mcc_replay_start(const struct mcc_replay *r)
     return start == UINT64_MAX ? 0 : start;
 }
 
+#if MCC_INNER
+static void replay_key(uint8_t *key, const struct mcc_packet *p)
+{
+    const uint8_t *ip = p->data + p->l3;
+    memset(key, 0, 12);
+    memcpy(key, ip + 12, 8);
+    memcpy(key + 8, ip + 4, 2);
+    key[10] = p->proto;
+}
+
+/* The side of a packet by what is inside; p is parsed, and is looked into. */
+static uint8_t replay_side_inner(struct mcc_replay *r, struct mcc_packet *p)
+{
+    struct replay_fragment mine = {.side = 0};
+    struct mcc_inner in;
+    bool is_part = p->layers & MCC_IP && p->frag;
+    if (is_part) {
+        replay_key(mine.key, p);
+        for (uint32_t i = 0; i < REPLAY_FRAGMENTS && p->frag & 1; i++)
+            if (memcmp(r->fragments[i].key, mine.key, sizeof mine.key) == 0)
+                return r->fragments[i].side;
+    }
+    if (mcc_inner_find(p->data, p->len, p->link, true, &in) && (in.tunnelled || in.extended)) {
+        p->data += in.at;
+        p->len = in.end - in.at;
+        p->link = MCC_LINK_RAW;
+        p->outer.peeled = true;
+        mcc_parse(p);
+    }
+    mine.side = mcc_sides_of(&r->sides, p);
+    if (is_part)
+        r->fragments[r->fragment++ % REPLAY_FRAGMENTS] = mine;
+    return mine.side;
+}
+#endif
+
 static uint8_t replay_side(struct mcc_replay *r, const struct mcc_capture_record *record,
                            enum mcc_link link)
 {
@@ -138,6 +190,10 @@ static uint8_t replay_side(struct mcc_replay *r, const struct mcc_capture_record
 
     memcpy(&p.data, &record->data, sizeof p.data); /* parsing only reads */
     mcc_parse(&p);
+#if MCC_INNER
+    if (r->ops->inner & 1)
+        return replay_side_inner(r, &p);
+#endif
     return mcc_sides_of(&r->sides, &p);
 }
 

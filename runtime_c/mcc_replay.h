@@ -21,6 +21,7 @@ struct mcc_replay;
 struct mcc_replay_ops {
     void (*burst)(void *box, struct mcc_packet **packets, uint32_t n);
     void (*finish)(void *box);
+    uint64_t inner; /* bit i: port i looks into tunnels (mcc_inner.h) */
 };
 
 /* NULL: no memory. `box` and `core` (its core) are borrowed until mcc_replay_free. */

@@ -24,6 +24,9 @@
 #include "mcc_made.h"
 #include "mcc_header.h"
 #include "mcc_core.h"
+#if MCC_INNER
+#include "mcc_inner.h"
+#endif
 #include "mcc_flow.h"
 #include "mcc_stream.h"
 #include "mcc_words.h"
@@ -46,6 +49,10 @@
 #include "mcc_map.c"
 #include "mcc_ports.c"
 #include "mcc_core.c"
+#if MCC_INNER /* of chains with Port(inner=True) */
+#include "mcc_inner_find.c"
+#include "mcc_inner.c"
+#endif
 #include "mcc_flow.c"
 #ifdef MCC_STREAMS /* of chains with contexts: a third of the runtime */
 #include "mcc_stream.c"

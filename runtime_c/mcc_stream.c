@@ -92,6 +92,9 @@ struct mcc_packet *mcc_stream_part(struct mcc_core *core, const struct mcc_packe
     q->room = buffer.room;
     q->refs = 0;
     q->next = NULL;
+#if MCC_INNER
+    mcc_buffer_outer(q, p);
+#endif
     memcpy(q->data, p->data, head);
     if (n && bytes)
         memcpy(q->data + head, bytes, n);

@@ -220,6 +220,13 @@ int mcc_tcp_in(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet 
     struct mcc_tcp_way *me = &tcp->way[d];
     struct mcc_segment s;
     p->stream = 0;
+#if MCC_INNER
+    mcc_inner_note(&me->outer, p);
+    if (p->outer.sealed && tcp->state == MCC_TCP_NEW && mcc_tcp_strict(t->rules)) {
+        tcp->state = t->rules->secured == MCC_SECURED_DROP ? MCC_TCP_REFUSED : MCC_TCP_OPAQUE;
+        t->shared->tcp.secured++;
+    }
+#endif
     if (t->core->checksums == MCC_CHECKSUMS_KEEP && is_damaged(me, p)) {
         t->shared->tcp.bad_checksums++;
         if (mcc_tcp_strict(t->rules))

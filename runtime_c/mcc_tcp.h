@@ -15,6 +15,9 @@
 #define MCC_TCP_H
 
 #include "mcc_context.h"
+#if MCC_INNER
+#include "mcc_inner.h"
+#endif
 
 enum mcc_tcp_flag {
     MCC_TCP_FIN = 1,
@@ -72,6 +75,9 @@ struct mcc_tcp_way {   /* one direction, by the host that sends */
     bool sack_ok : 1;  /* it takes SACK options */
     bool stamped : 1;  /* `stamp` was seen */
     bool reset : 1;    /* it was sent an RST of ours, or sent one */
+#if MCC_INNER
+    struct mcc_inner_kept outer; /* the headers around what this host sends */
+#endif
 };
 
 struct mcc_tcp {

@@ -4,6 +4,25 @@
 #include "mcc_header.h"
 #include "mcc_made.h"
 
+#if MCC_INNER
+/* Puts p, made after `like`, into its tunnel; `same`: it goes the way that `like` went, else where `kept` says. False: it cannot be
+ * known; p is gone and counted. */
+static bool made_enclosed(const struct mcc_turn *t, struct mcc_packet *p,
+                          const struct mcc_packet *like, bool same,
+                          const struct mcc_inner_kept *kept)
+{
+    if (same)
+        mcc_buffer_outer(p, like);
+    else if (!mcc_inner_answer(p, like, kept)) {
+        t->core->made++;
+        mcc_core_drop(t->core, p, MCC_DROP_NO_WAY_BACK);
+        return false;
+    }
+    p->outer.mtu = 0;
+    return true;
+}
+#endif
+
 /* Fills p, which has the link and IP headers of its direction, with a TCP header and sends it out. */
 static void made_out(const struct mcc_turn *t, struct mcc_packet *p, uint8_t *tcp_head,
                      uint32_t options, uint64_t now)
@@ -25,10 +44,12 @@ static void made_out(const struct mcc_turn *t, struct mcc_packet *p, uint8_t *tc
 }
 
 /* A packet with link and IP headers as the host of direction t->id would send them, made after `like` of direction `of`; its TCP
- * header's place in *head. NULL: no buffer. */
-static struct mcc_packet *made_begin(const struct mcc_turn *t, const struct mcc_packet *like,
-                                     unsigned of, uint32_t options, uint8_t **head)
+ * header's place in *head. NULL: no buffer, or no way back into a tunnel. */
+static struct mcc_packet *made_begin(const struct mcc_turn *t, const struct mcc_tcp *conn,
+                                     const struct mcc_packet *like, unsigned of, uint32_t options,
+                                     uint8_t **head)
 {
+    (void)conn;
     struct mcc_packet *p = mcc_buffer_get(t->core->buffers, like->l3 + 40u + 20u + 40u);
     if (!p) {
         t->core->drops[MCC_DROP_NO_BUFFER]++;
@@ -36,6 +57,10 @@ static struct mcc_packet *made_begin(const struct mcc_turn *t, const struct mcc_
         return NULL;
     }
     bool same = of == (t->id & 1);
+#if MCC_INNER
+    if (!made_enclosed(t, p, like, same, &conn->way[t->id & 1].outer))
+        return NULL;
+#endif
     p->link = like->link;
     p->in_port = like->in_port;
     p->proto = like->proto;
@@ -100,7 +125,7 @@ static void make(const struct mcc_turn *t, struct mcc_tcp *tcp, unsigned from,
                 w->promised = block[i][1]; /* ours to send until it is there */
     }
     uint8_t *head;
-    struct mcc_packet *p = made_begin(&turn, like, t->id & 1, options, &head);
+    struct mcc_packet *p = made_begin(&turn, tcp, like, t->id & 1, options, &head);
     if (!p)
         return;
     uint64_t ack = mcc_tcp_shown(t, tcp, 1 - from, w->acked);
@@ -167,6 +192,10 @@ void mcc_tcp_refuse(const struct mcc_turn *t, const struct mcc_packet *like)
         mcc_buffer_put(t->core->buffers, p);
         return;
     }
+#if MCC_INNER
+    if (!made_enclosed(t, p, like, false, NULL))
+        return;
+#endif
     p->at = t->core->now;
     p->content = p->data + p->ip_end;
     t->core->made++;

@@ -89,7 +89,9 @@ int mcc_tcp_open(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packe
                                         [MCC_MIDSTREAM_DROP] = MCC_TCP_REFUSED};
         tcp->state = state[t->rules->midstream];
     }
-    if (!me->known || (me->guessed && (int32_t)(s->seq - me->isn) < 0 && me->next == 0))
+    bool elsewhere = me->guessed && me->next == 0 && /* what its peer has seen of it is of no use */
+                     ((int32_t)(s->seq - me->isn) < 0 || s->len);
+    if (!me->known || elsewhere)
         begin(me, s->seq);
     me->guessed = false;
     if (ack && !other->known) {

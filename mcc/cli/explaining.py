@@ -24,7 +24,8 @@ def explained(facts: Facts, width: int = 0) -> Text:
     width = width or (shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns if sys.stdout.isatty() else PLAIN_WIDTH)
     text = Text(no_wrap=True, end="")
     text.append(f"chain {facts['chain']}", style="bold")
-    text.append(f"   ports {', '.join(facts['ports'])}\n")
+    ports = (p + " (looks into tunnels)" * (p in facts["inner_ports"]) for p in facts["ports"])
+    text.append(f"   ports {', '.join(ports)}\n")
     for title, lines in _parts(facts, width):
         text.append(f"\n{title}\n", style="bold")
         text.append("".join(f"{line}\n" for line in lines))

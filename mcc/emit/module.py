@@ -28,7 +28,8 @@ from mcc.ir.plan import End, KeyKind, Leaf, Plans, Stage, Step
 CORE_REASONS = ("no_buffer", "out_full", "no_session", "checksum", "parked_long", "unlinked",
                 "tcp_duplicate", "tcp_answered", "tcp_window", "tcp_full", "tcp_late", "tcp_closed", "tcp_policy",
                 "refused",
-                "frag_joined", "frag_duplicate", "frag_overlap", "frag_malformed", "frag_limit", "frag_timeout")
+                "frag_joined", "frag_duplicate", "frag_overlap", "frag_malformed", "frag_limit", "frag_timeout",
+                "sealed", "no_way_back")
 """Drop reasons of every chain, in the order of enum mcc_reason."""
 
 BOX_MEMBERS = frozenset({
@@ -141,7 +142,8 @@ class _Printer:
         first = print_accessors(self.codes.values())
         return {
             "name": self.graph.name, "version": self.version, "source": self.source, "about": self.about,
-            "ports": self.graph.ports, "leaves": self.plans.leaves, "reasons": self.reasons[len(CORE_REASONS):],
+            "ports": self.graph.ports, "inner_ports": self.graph.inner, "leaves": self.plans.leaves,
+            "reasons": self.reasons[len(CORE_REASONS):],
             "nodes": nodes, "structs": [*(print_struct(t, c) for t, c in self.structs.items()), first] if first else
             [print_struct(t, c) for t, c in self.structs.items()],
             "hidden": hidden, "streams": bool(hidden), "contexts": bool(self.graph.contexts),

@@ -22,12 +22,12 @@ from mcc.lang.where import caller_span
 class PortNode(Node):
     """`Port("lan")`: at the start of a path packets come in, at its end they leave. One name is one port."""
 
-    def __init__(self, name: str, bind: str = "") -> None:
+    def __init__(self, name: str, bind: str = "", inner: bool = False) -> None:
         super().__init__(caller_span())
         if not name.isidentifier():
             raise CompileError((Diagnostic("error", self.span, f"{name!r} cannot name a port",
                                            "letters, digits and _ only, such as Port(\"lan\")"),))
-        self.name, self.bind = name, bind
+        self.name, self.bind, self.inner = name, bind, inner
 
 
 class DropNode(Node):
@@ -45,9 +45,14 @@ class ClassifierNode(Node):
         self.session, self.builder = session, builder
 
 
-def Port(name: str, *, bind: str = "") -> PortNode:
-    """Both ends of one port; `mcc run --port NAME=SPEC` says what it is bound to."""
-    return PortNode(name, bind)
+def Port(name: str, *, bind: str = "", inner: bool = False) -> PortNode:
+    """Both ends of one port; `mcc run --port NAME=SPEC` says what it is bound to.
+
+    inner: packets that come in by it are seen as the innermost IP packet that can be reached in their tunnels (GRE,
+    VXLAN, GTP-U, MPLS, .., docs/tunnels.md), without a link header; they leave with all their headers. Raises
+    CompileError for a port that is named both with and without it, and for a duplex of which only one port has it.
+    """
+    return PortNode(name, bind, inner)
 
 
 def Drop() -> DropNode:
@@ -189,6 +194,7 @@ class _Builder:
         self.context: set[int] = set()
         self.way: dict[str, int] = {}
         self.far: dict[str, str] = {}
+        self.inner: dict[str, bool] = {}
 
     def fail(self, span: Span, message: str, hint: str = "") -> CompileError:
         return CompileError((Diagnostic("error", span, message, hint),))
@@ -198,6 +204,7 @@ class _Builder:
             if isinstance(piece, Duplex):
                 self.way[piece.right.name] = 1
                 self.far[piece.left.name], self.far[piece.right.name] = piece.right.name, piece.left.name
+                self.check_inner(piece)
                 for link, way in piece.links:
                     self.link(link, way)
             elif isinstance(piece, Path):
@@ -213,7 +220,15 @@ class _Builder:
         self.pair()
         self.check()
         far = tuple(self.ports.index(self.far[p]) if p in self.far else -1 for p in self.ports)
-        return Graph(self.name, tuple(self.nodes), tuple(self.edges), tuple(self.ports), far, self.span)
+        return Graph(self.name, tuple(self.nodes), tuple(self.edges), tuple(self.ports), far, self.span,
+                     tuple(p for p in self.ports if self.inner[p]))
+
+    def check_inner(self, d: Duplex) -> None:
+        """What one side of a duplex looks into, the other must: else no answer would be of its session."""
+        if d.left.inner != d.right.inner:
+            deep, flat = (d.left, d.right) if d.left.inner else (d.right, d.left)
+            raise self.fail(flat.span, f"port {deep.name!r} looks into tunnels, the other side {flat.name!r} does not",
+                            f'Port("{flat.name}", inner=True), or neither')
 
     def pair(self) -> None:
         """Both ends of every context know each other; those of text chains are found along the links."""
@@ -259,6 +274,9 @@ class _Builder:
         if isinstance(x, PortNode):
             if x.name not in self.ports:
                 self.ports.append(x.name)
+            if self.inner.setdefault(x.name, x.inner) != x.inner:
+                raise self.fail(x.span, f"port {x.name!r} has inner={x.inner} here and inner={not x.inner} elsewhere",
+                                "a port looks into tunnels or not; write Port(..) once and use its variable")
             port = self.ports.index(x.name)
             return GraphNode(number, x.name, side, x.span, None, port, self.way.get(x.name, 0))
         if isinstance(x, DropNode):

@@ -121,9 +121,10 @@ class _Builder:
         name, kind, args = tree.children
         if name in self.nodes:
             self.fail(name, f"{name} is declared twice", "a name stands for one element; refer to it by the name alone")
-        self.nodes[str(name)] = self.instance(kind, args)
+        self.nodes[str(name)] = self.instance(kind, args, str(name))
 
-    def instance(self, kind: Any, args: Any) -> Node:
+    def instance(self, kind: Any, args: Any, declared: str = "") -> Node:
+        """A node by its kind; `declared`: the name that it gets."""
         name = str(kind)
         if name in LATER:
             self.fail(kind, f"{name} is a stream context, which this version does not have")
@@ -133,6 +134,8 @@ class _Builder:
             return Drop()
         if name == "FlowClassifier":
             return ClassifierNode()
+        if name == "Port":
+            return self.port(kind, args, declared)
         made = self.lookup(name)
         if made is None:
             self.fail(kind, f"there is no element {name!r}", "import it, or define it above the chain")
@@ -145,6 +148,13 @@ class _Builder:
             self.fail(kind, f"{name}(...) is not an element")
         node.span = self.span
         return node
+
+    def port(self, kind: Any, args: Any, declared: str) -> Node:
+        """A port with options goes by the name that it is declared with."""
+        given, named = self.arguments(args, None)
+        if not declared or given or set(named) - {"inner"}:
+            self.fail(kind, "a port with options is declared, and takes inner only", "such as lan :: Port(inner=True)")
+        return PortNode(declared, inner=bool(named.get("inner")))
 
     def context(self, kind: Any, args: Any) -> Node:
         """One end of a context; the ends of a pair are found along the links."""
@@ -192,6 +202,8 @@ class _Builder:
             inner = (typing.get_args(hint) or (None,))[0]
             return [self.value(c, inner) for c in tree.children if c is not None]
         name = str(tree.children[0])
+        if name in ("True", "False") and kind == "name":
+            return name == "True"
         found = self.lookup(name)
         if found is None:
             self.fail(tree, f"unknown name {name!r}")

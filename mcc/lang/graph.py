@@ -58,7 +58,8 @@ class GraphEdge:
 
 @dataclass(frozen=True)
 class Graph:
-    """`edges` are in the order in which they are tried. `far[p]`: the port on the other side of a duplex, or -1."""
+    """`edges` are in the order in which they are tried. `far[p]`: the port on the other side of a duplex, or -1.
+    `inner`: the ports that look into tunnels."""
 
     name: str
     nodes: tuple[GraphNode, ...]
@@ -66,6 +67,7 @@ class Graph:
     ports: tuple[str, ...]
     far: tuple[int, ...]
     span: Span
+    inner: tuple[str, ...] = ()
 
     def links(self, node: int, out: int, way: int) -> tuple[GraphEdge, ...]:
         """The links of an output for a walk of `way`; outputs beyond 0 of a duplex element may be linked one way."""

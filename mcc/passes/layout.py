@@ -14,8 +14,8 @@ from mcc.ir.func import ArrayType, BoolType, HandleType, IntType, MarkType, Stru
 from mcc.ir.plan import Layout, Leaf, Slot
 
 GROUP_SIZE = 4
-TCP_SIZE = 288
-"""sizeof(struct mcc_tcp), asserted in the printed C."""
+TCP_SIZE, TCP_INNER_SIZE = 288, 608
+"""sizeof(struct mcc_tcp), and in chains that look into tunnels; asserted in the printed C."""
 
 
 def size_align(t: IntType | BoolType | ArrayType | MarkType | HandleType) -> tuple[int, int]:
@@ -51,14 +51,14 @@ def field_offsets(t: StructType) -> dict[str, int]:
     return out
 
 
-def wanted(code: Code, grouped: bool) -> tuple[tuple[str, str, int, int], ...]:
+def wanted(code: Code, grouped: bool, tcp_size: int = TCP_SIZE) -> tuple[tuple[str, str, int, int], ...]:
     """(what, area, size, align) that one element asks for."""
     if grouped:
         stream = (("stream", "dir", code.stream.size, 8),) if code.stream is not None else ()
         return (*stream, ("group", "dir", GROUP_SIZE, GROUP_SIZE))
     out = []
     if code.context:
-        return (("context", "conn", TCP_SIZE, 8),) if code.context == "tcp" else ()
+        return (("context", "conn", tcp_size, 8),) if code.context == "tcp" else ()
     if code.stream is not None:
         out.append(("stream", "dir", code.stream.size, 8))
     if code.scratch is not None:
@@ -68,8 +68,9 @@ def wanted(code: Code, grouped: bool) -> tuple[tuple[str, str, int, int], ...]:
     return tuple(out)
 
 
-def lay_out(leaves: Sequence[Leaf], codes: Mapping[int, Code]) -> Layout:
-    """Slots for every session element of every leaf."""
+def lay_out(leaves: Sequence[Leaf], codes: Mapping[int, Code], inner: bool = False) -> Layout:
+    """Slots for every session element of every leaf. `inner`: of a chain that looks into tunnels."""
+    tcp_size = TCP_INNER_SIZE if inner else TCP_SIZE
     grouped = {(leaf.id, node) for leaf in leaves for node, _ in leaf.groups}
     asks: dict[tuple[int, str], tuple[str, int, int]] = {}
     order: list[tuple[int, str]] = []
@@ -77,7 +78,7 @@ def lay_out(leaves: Sequence[Leaf], codes: Mapping[int, Code]) -> Layout:
     for leaf in leaves:
         walk = []
         for node in leaf.elements:
-            for what, area, size, align in wanted(codes[node], (leaf.id, node) in grouped):
+            for what, area, size, align in wanted(codes[node], (leaf.id, node) in grouped, tcp_size):
                 asks[(node, what)] = (area, size, align)
                 walk.append((node, what))
         walks.append(walk)

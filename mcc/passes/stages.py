@@ -59,7 +59,7 @@ class _Planner:
                     if port < 0 and kinds[node] == "classifier"}
         walker = Walker(self.graph, self.codes, self.manager, self.report, stage_of)
         stages = tuple(self.stage(i, s, walker) for i, s in enumerate(starts))
-        layout = lay_out(self.leaves, self.codes)
+        layout = lay_out(self.leaves, self.codes, bool(self.graph.inner))
         return Plans(stages, tuple(self.kinds), tuple(self.leaves), layout, emits)
 
     def starts(self) -> tuple[list[Start], tuple[Emit, ...]]:

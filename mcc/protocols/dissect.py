@@ -82,8 +82,9 @@ class Dissected:
                 "wire": self.wire_len}[name]
 
 
-def dissect(frame: bytes, link: int = ETHERNET, in_port: int = 0, wire_len: int = 0) -> Dissected:
-    """Parse a captured frame. `wire_len`: its length on the wire, where that is more than was captured."""
+def dissect(frame: bytes, link: int = ETHERNET, in_port: int = 0, wire_len: int = 0, peeled: bool = False) -> Dissected:
+    """Parse a captured frame. `wire_len`: its length on the wire, where that is more than was captured. `peeled`: it
+    came out of a tunnel (mcc.protocols.tunnels), its transport header may lie behind extension headers."""
     data = bytes(frame)
     etype, l3, tagged = _link(data, link)
     layers = _BIT["eth"] if link == ETHERNET and len(data) >= 14 else 0
@@ -100,7 +101,32 @@ def dissect(frame: bytes, link: int = ETHERNET, in_port: int = 0, wire_len: int 
         layers |= more
     elif etype == 0x0806 and len(data) >= l3 + 28 and data[l3 + 4] == 6 and data[l3 + 5] == 4:
         layers |= _BIT["arp"]
+    if peeled and layers & (_BIT["ip"] | _BIT["ip6"]) and not frag:
+        version = data[l3] >> 4
+        at, number = _behind(data, l4, end, proto, version)
+        if at != l4:
+            l4, proto, layers = at, number, layers | _transport(data, at, end, number, version)
     return Dissected(data, link, in_port, max(wire_len, len(data)), etype, vlans, l3, l4, layers, proto, frag, end)
+
+
+def _behind(data: bytes, at: int, end: int, proto: int, version: int) -> tuple[int, int]:
+    """(offset, protocol) behind at most eight extension headers."""
+    for _ in range(8):
+        size = beyond(data[at:end], proto, version)
+        if not size:
+            break
+        at, proto = at + size, data[at]
+    return at, proto
+
+
+def beyond(data: bytes, number: int, version: int) -> int:
+    """Bytes of the header `number` between an IP header and what it carries (AH; IPv6 extension headers but fragments,
+    and routing headers that are not through), 0 where it is none, or not whole in `data`."""
+    options = version == 6 and number in (0, 43, 60)
+    if len(data) < 8 or not (options or number == 51) or (number == 43 and data[3]):
+        return 0
+    size = 8 + (8 if options else 4) * data[1]
+    return size if size <= len(data) else 0
 
 
 def _link(data: bytes, link: int) -> tuple[int, int, bool]:

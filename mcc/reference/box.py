@@ -15,7 +15,8 @@ from mcc.lang import packet as lang
 from mcc.lang.graph import Graph
 from mcc.lang.parameter import Parameter, find
 from mcc.lang.sent import Sent
-from mcc.protocols.dissect import ETHERNET, dissect
+from mcc.protocols.dissect import ETHERNET, RAW, dissect
+from mcc.protocols.tunnels import Outer, peel, restore
 from mcc.reference import checksum, records
 from mcc.reference.asks import Asks, Shape, asks
 from mcc.reference.context import Contexts, Inside
@@ -195,13 +196,23 @@ class PythonBox:
         self._rx[number].packets += 1
         self._rx[number].bytes += len(frame)
         kind = self.link if link is None else link
-        p = PacketState(bytearray(frame), dissect(frame, kind, number, wire), at_ns, number, kind, wire)
+        p = self._arrived(frame, kind, number, wire, at_ns)
         if self.checksums == "verify" and not checksum.verify(p):
             self._drop("checksum", p)
         elif number not in self._entry_of:
             self._drop("unlinked", p)
         else:
             self._enter(self._entry_of[number], p)
+
+    def _arrived(self, frame: bytes, kind: int, number: int, wire: int, at_ns: int) -> PacketState:
+        """The frame, or where its port looks into tunnels the innermost IP packet."""
+        peeled = peel(frame, kind) if self.graph.ports[number] in self.graph.inner else None
+        if peeled is None:
+            return PacketState(bytearray(frame), dissect(frame, kind, number, wire), at_ns, number, kind, wire)
+        packet, outer = peeled
+        wire -= len(outer.head) + len(outer.tail) if wire else 0
+        found = dissect(packet, RAW, number, wire, True)
+        return PacketState(bytearray(packet), found, at_ns, number, RAW, wire, outer=outer)
 
     def _stage(self, start: Start) -> Stage:
         if start not in self._stages:
@@ -410,11 +421,25 @@ class PythonBox:
 
     def _leave(self, port: int, p: PacketState) -> None:
         checksum.mend(p)
-        if self.checksums == "fix":
+        sealed = p.outer is not None and p.outer.found.sealed
+        if self.checksums == "fix" and not sealed:
             checksum.fill(p)
+        if p.outer is not None:
+            if sealed and bytes(p.data) != p.outer.came:
+                self._drop("sealed", p)
+                return
+            p = self._restored(p, p.outer)
         self._tx[port].packets += 1
         self._tx[port].bytes += len(p.data)
         self._out.append(Sent(self.graph.ports[port], bytes(p.data), p.at / SECOND))
+
+    def _restored(self, p: PacketState, outer: Outer) -> PacketState:
+        """A packet with all its headers again."""
+        frame = restore(bytes(p.data), outer)
+        out = PacketState(bytearray(frame), dissect(frame, outer.link, p.in_port), p.at, p.in_port, outer.link)
+        if self.checksums == "fix":
+            checksum.fill(out)
+        return out
 
     def _drop(self, reason: str, p: PacketState) -> None:
         del p

@@ -10,6 +10,7 @@ from typing import Any
 from mcc.lang.ints import CLASSES, FixedInt, fits, u16, u32, u64
 from mcc.protocols.dissect import Dissected, dissect
 from mcc.protocols.headers import BY_LAYER, LAYERS, HeaderField, int_width
+from mcc.protocols.tunnels import Outer
 from mcc.reference.values import Fault
 
 MAX_VLANS = 8
@@ -20,7 +21,8 @@ _TCP_UDP_ICMP6 = BIT["tcp"] | BIT["udp"] | BIT["icmp6"]
 @dataclass
 class PacketState:
     """One packet on its walk. `at` in ns; `next_hop` 0: the destination; `ip_delta`, `l4_delta`: sums of the 16-bit
-    differences (RFC 1624) of the fields written so far, None where none was."""
+    differences (RFC 1624) of the fields written so far, None where none was; `outer`: what is around a packet that
+    came out of a tunnel."""
 
     data: bytearray
     found: Dissected
@@ -31,6 +33,7 @@ class PacketState:
     next_hop: int = 0
     ip_delta: int | None = None
     l4_delta: int | None = None
+    outer: Outer | None = None
 
     def copy(self) -> PacketState:
         """A second packet, as this one is now."""
@@ -38,7 +41,7 @@ class PacketState:
 
     def parse(self) -> None:
         """Look at the frame anew, as a classifier does."""
-        self.found = dissect(bytes(self.data), self.link, self.in_port, self.wire_len)
+        self.found = dissect(bytes(self.data), self.link, self.in_port, self.wire_len, self.outer is not None)
 
     def has(self, layer: str) -> bool:
         """Whether the whole header is there; "l4": of TCP or UDP, "net": of IPv4 or IPv6."""

@@ -198,7 +198,8 @@ class Connection:
             if self.c.options.midstream == "drop":
                 return CLOSE
             self.state = "opaque" if self.c.options.midstream == "pass" else "open"
-        earlier = me.guessed and me.next == 0 and me.isn is not None and (s.seq - me.isn) & 0xFFFFFFFF >= 1 << 31
+        earlier = me.guessed and me.next == 0 and me.isn is not None and (
+            (s.seq - me.isn) & 0xFFFFFFFF >= 1 << 31 or s.length > 0)
         if me.isn is None or earlier:
             me.begin(s.seq)
         me.guessed = False

@@ -18,7 +18,8 @@ from mcc.lang.sent import Sent
 from mcc.run.records import Records
 from mcc.run.stats import collect
 
-LINKS = {"ethernet": 0, "raw": 1, "sll": 2, "sll2": 3, "null": 4, "opaque": 5}
+LINKS = {"ethernet": 0, "raw": 1, "sll": 2, "sll2": 3, "null": 4, "opaque": 5, "ppp": 6, "802.11": 7,
+         "radiotap": 8}
 CHECKSUMS = {"keep": 0, "verify": 1, "fix": 2}
 NS = 1_000_000_000
 

@@ -32,6 +32,7 @@ def explain(compiled: Compiled) -> dict[str, Any]:
     return {
         "chain": compiled.name,
         "ports": list(graph.ports),
+        "inner_ports": list(graph.inner),
         "columns": _columns(compiled, rules),
         "flow_table": [_rule(compiled, e, row) for e in rules for row in e.rows],
         "other_leaves": [_other(compiled, leaf) for e in rules for leaf in e.elsewhere],

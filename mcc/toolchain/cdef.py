@@ -40,7 +40,7 @@ def _strip(text: str) -> str:
 def _struct(text: str, name: str) -> str:
     found = re.search(rf"^struct {name} \{{.*?^\}};", _strip(text), flags=re.S | re.M)
     assert found, name
-    return found.group(0)
+    return re.sub(r"^#if .*?^#endif\n", "    ...;\n", found.group(0), flags=re.S | re.M)  # fields of some modules only
 
 
 def _without_directives(text: str) -> str:

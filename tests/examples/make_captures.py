@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import ARP, Ether
+from scapy.layers.vxlan import VXLAN
 from scapy.utils import PcapReader, PcapWriter
 
 CAPTURES = Path(__file__).resolve().parents[2] / "examples" / "captures"
@@ -23,5 +25,22 @@ def fig3_arp(path: Path) -> None:
             out.write(p)
 
 
+def vxlan(path: Path) -> None:
+    """The first connection of http.pcap between two ends of a VXLAN tunnel; UDP without checksums, as most send it."""
+    ends = {"02:00:00:00:00:0a": "192.0.2.1", "02:00:00:00:00:0b": "192.0.2.2"}
+    with PcapReader(str(CAPTURES / "http.pcap")) as reader, PcapWriter(str(path), linktype=1) as out:
+        first = None
+        for p in reader:
+            key = frozenset([(p[IP].src, p[TCP].sport), (p[IP].dst, p[TCP].dport)])
+            first = first or (key, p[IP].src)
+            if key != first[0]:
+                continue
+            (mac, src), (far, dst) = list(ends.items())[::1 if p[IP].src == first[1] else -1]
+            q = Ether(src=mac, dst=far) / IP(src=src, dst=dst) / UDP(sport=49152, dport=4789, chksum=0) / VXLAN(vni=7) / p
+            q.time = p.time
+            out.write(q)
+
+
 if __name__ == "__main__":
     fig3_arp(CAPTURES / "fig3_arp.pcap")
+    vxlan(CAPTURES / "vxlan.pcap")

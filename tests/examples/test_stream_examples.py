@@ -7,7 +7,8 @@ import zlib
 from pathlib import Path
 
 import pytest
-from scapy.layers.inet import IP, TCP
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.vxlan import VXLAN
 from scapy.utils import rdpcap
 
 from tests.examples.kit import CAPTURES, run
@@ -53,6 +54,23 @@ def test_crc(tmp_path: Path) -> None:
     wanted = [(zlib.crc32(d), len(d)) for d in streams(CAPTURES / "http.pcap").values()]
     assert sorted((k["crc"], k["bytes"]) for k in kept if k["bytes"]) == sorted(wanted)
     assert got.counters("StreamCRC") == {"streams": len(kept), "bad_streams": 0}
+
+
+def test_tunnels(tmp_path: Path) -> None:
+    """The streams that scapy finds behind the VXLAN headers, and every frame leaves as it came."""
+    got = run("tunnels", "vxlan.pcap", tmp_path)
+    packets = rdpcap(str(CAPTURES / "vxlan.pcap"))
+    assert all(VXLAN in p and p[UDP].dport == 4789 for p in packets) and len(packets) == 6
+    parts: dict[str, dict[int, bytes]] = {}
+    for p in packets:
+        ip = p[VXLAN][IP]
+        data = bytes(ip[TCP].payload)[:ip.len - 4 * ip.ihl - 4 * ip[TCP].dataofs]
+        parts.setdefault(ip.src, {})[ip[TCP].seq] = data
+    wanted = [b"".join(pieces[seq] for seq in sorted(pieces)) for pieces in parts.values()]
+    (session,) = got.sessions
+    kept = [session[way]["scratch"]["StreamCRC"] for way in ("to_server", "to_client")]
+    assert sorted((k["crc"], k["bytes"]) for k in kept) == sorted((zlib.crc32(d), len(d)) for d in wanted)
+    assert [bytes(p) for p in rdpcap(str(tmp_path / "out.pcap"))] == [bytes(p) for p in packets]
 
 
 def test_ips(tmp_path: Path) -> None:

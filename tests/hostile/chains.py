@@ -217,5 +217,13 @@ def datagrams() -> Iterator[Any]:
     yield Port("lan") >> udp([Swap([b"\0", b"e"], b"12345678901234567890"), Records()]) >> Port("wan")
 
 
+@chain
+def tunnelled() -> Iterator[Any]:
+    """Edits of streams and datagrams inside tunnels."""
+    lan, wan = Port("lan", inner=True), Port("wan", inner=True)
+    yield duplex(lan, tcp([Swap([b"a", b"\0\0"], b"12345678901234567890"), Records()]), wan)
+    yield duplex(Port("left", inner=True), udp(Swap([b"\0", b"e"], b"")), Port("right", inner=True))
+
+
 CHAINS: dict[str, Any] = {c.name: c for c in (
-    nat_firewall, resolving, tagging, copying, proxying, watching, streaming, datagrams)}
+    nat_firewall, resolving, tagging, copying, proxying, watching, streaming, datagrams, tunnelled)}

@@ -3,6 +3,7 @@
     python -m tests.hostile.drive CHAIN nasty                         the list of packets.py at every port
     python -m tests.hostile.drive CHAIN mutants SEED N CAPTURE..      frames of captures, changed
     python -m tests.hostile.drive CHAIN noise SEED N                  random frames
+    python -m tests.hostile.drive CHAIN tunnels SEED N                tunnels in tunnels, changed
 
 Prints one line of JSON: packets, made, held, lost (packets that the counters cannot account for), leaked (buffers that
 nobody holds), drops.
@@ -24,8 +25,9 @@ from mcc.run.box import LINKS
 from mcc.run.capture import open_capture
 from tests.hostile.chains import CHAINS
 from tests.hostile.packets import Frame, mutated, nasty, noise
+from tests.unit.protocols import encapsulations
 
-OF_LINKTYPE = {0: "null", 1: "ethernet", 12: "raw", 101: "raw", 108: "null", 113: "sll", 228: "raw", 229: "raw",
+OF_LINKTYPE = {0: "null", 1: "ethernet", 12: "raw", 101: "raw", 108: "null", 9: "ppp", 50: "ppp", 105: "802.11", 127: "radiotap", 113: "sll", 228: "raw", 229: "raw",
                276: "sll2"}
 STEP = 500_000
 """ns between two packets."""
@@ -92,12 +94,22 @@ def of_captures(paths: list[str], seed: int, n: int) -> Iterator[Frame]:
         yield link, mutated(rng, frame) if rng.random() < 0.9 else frame
 
 
+def tunnels(seed: int, n: int) -> Iterator[Frame]:
+    """`n` changed frames with tunnels, a third of them as they were."""
+    rng = random.Random(seed)
+    for _ in range(n):
+        data = encapsulations.frame(rng)[0]
+        yield "ethernet", data if rng.random() < 0.3 else mutated(rng, data)
+
+
 def main(name: str, what: str, *rest: str) -> None:
     module = sanitized(CHAINS[name])
     if what == "nasty":
         frames: Iterable[Frame] = nasty()
     elif what == "noise":
         frames = noise(int(rest[0]), int(rest[1]))
+    elif what == "tunnels":
+        frames = tunnels(int(rest[0]), int(rest[1]))
     else:
         frames = of_captures(list(rest[2:]), int(rest[0]), int(rest[1]))
     print(json.dumps(through(module, frames, max_sessions=500)))

@@ -43,6 +43,12 @@ def test_noise_and_mutants(chain: str) -> None:
     drive(chain, "mutants", "1", "2000", *CAPTURES)
 
 
+def test_tunnels() -> None:
+    drive("tunnelled", "tunnels", "1", "3000")
+    if SHARED:
+        drive("tunnelled", "mutants", "2", "3000", *SHARED)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not SHARED, reason="needs ../shared/captures")
 @pytest.mark.parametrize("chain", sorted(CHAINS))

@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,17 @@ from mcc.driver import compile_any
 from mcc.run.module import RunnableModule
 from mcc.run.ports import bind
 from mcc.run.runner import RunOptions, RunResult, run_captures
+from mcc.std import StreamCRC
 
 NIGHTLY = bool(os.environ.get("MCC_NIGHTLY"))
 
-KNOWN = {f"{link}:{tags}{ip}:tcp".replace("::", ":").lstrip(":") for link in ("eth", "sll", "raw", "null", "")
+PLAIN = {f"{link}:{tags}{ip}:tcp".replace("::", ":").lstrip(":") for link in ("eth", "sll", "raw", "null", "")
          for tags in ("", "vlan:", "vlan:vlan:") for ip in ("ip", "ipv6")}
-"""Encapsulations that the parser looks into; tunnels and others are of a later version."""
+"""Encapsulations without a tunnel: what a port sees that does not look into any."""
 
-NOT_READ = {"sv--tcp-session-ipv6-decode-malformed.pcap": "its data are behind an IPv6 extension header"}
+NOT_READ = {"libpcap--AH-IPcomp-IPv6.pcap": "its data are compressed by IPComp (RFC 3173), which tshark inflates"}
+LOST = "zeek--gtp-gtp1_gn_normal_incl_fragmentation.pcap"
+"""A capture that lacks the second half of some fragmented tunnel packets."""
 
 
 @struct
@@ -63,6 +66,11 @@ class Replace(Element):
 
 @chain
 def reading() -> Iterator[Any]:
+    yield duplex(Port("lan", inner=True), tcp([Crc(), StreamCRC()]), Port("wan", inner=True))
+
+
+@chain
+def outermost() -> Iterator[Any]:
     yield duplex(Port("lan"), tcp(Crc()), Port("wan"))
 
 
@@ -70,7 +78,8 @@ def replacing(word: bytes, text: bytes) -> Chain:
     """`before` sees what comes to the client's side edited, `after` what comes to the server's."""
     def make() -> Iterator[Any]:
         before, after = Crc(), Crc()
-        yield duplex(Port("lan"), tcp([before, Replace(word, text), after], hold_timeout=0), Port("wan"))
+        yield duplex(Port("lan", inner=True), tcp([before, Replace(word, text), after], hold_timeout=0),
+                     Port("wan", inner=True))
     return chain(make)
 
 
@@ -92,7 +101,13 @@ def truth() -> dict[str, list[tuple[int, str, int, int]]]:
 
 def conversations(shared: Path, name: str) -> dict[int, dict[str, Any]]:
     about = json.loads((shared / "captures" / "truth" / f"{name}.json").read_text())
-    return {s["id"]: s for s in about["tcp"]["streams"] if s["encap"] in KNOWN}
+    return {s["id"]: s for s in about["tcp"]["streams"]}
+
+
+def in_tunnels(shared: Path, truth: dict[str, Any]) -> set[str]:
+    """Captures with a clean direction inside a tunnel."""
+    return {n for n, rows in truth.items() if n not in NOT_READ
+            for hosts in [conversations(shared, n)] if any(hosts[number]["encap"] not in PLAIN for number, *_ in rows)}
 
 
 def through(module: Module, path: Path, folder: Path, burst: int = 32) -> tuple[RunResult, list[dict[str, Any]]]:
@@ -133,17 +148,62 @@ def test_crc_of_every_clean_direction(reader: Module, shared: Path, truth: dict[
             continue
         hosts = conversations(shared, name)
         result, sessions = through(reader, shared / "captures" / name, tmp_path, burst)
-        got = seen(sessions, "Crc", "Crc")
-        if not conserved(result) or result.stats["drops"]:
+        got, std = seen(sessions, "Crc", "Crc"), seen(sessions, "StreamCRC", "StreamCRC")
+        if not conserved(result) or lost(result, name):
             wrong.append((name, "packets", result.stats["drops"]))
         for number, way, length, crc in truth[name]:
-            if number in hosts:
-                ends = (hosts[number]["client"], hosts[number]["server"])
-                checked += 1
-                if (length, crc) not in got[ends if way == "c2s" else ends[::-1]]:
-                    wrong.append((name, number, way))
+            ends = (hosts[number]["client"], hosts[number]["server"])
+            key = ends if way == "c2s" else ends[::-1]
+            checked += 1
+            if (length, crc) not in got[key] or (length, crc) not in std[key]:
+                wrong.append((name, number, way))
     assert wrong == []
-    assert checked > (1000 if burst == 32 else 50)
+    assert checked == 1177 if len(names) == len(truth) else checked > 50
+
+
+def lost(result: RunResult, name: str) -> dict[str, int]:
+    """Drops of a capture but for fragments that went on as a part of a whole."""
+    drops = {k: n for k, n in result.stats["drops"].items() if k != "frag_joined"}
+    if name == LOST:  # of its 76 fragments (tshark), 36 pairs are whole
+        assert drops == {"frag_timeout": 76 - 2 * 36}
+        return {}
+    return drops
+
+
+def test_outermost_headers_are_what_a_port_sees_that_is_not_told_otherwise(shared: Path, truth: dict[str, Any],
+                                                                            tmp_path: Path) -> None:
+    module, unseen = compiled(outermost), 0
+    for name in sorted(in_tunnels(shared, truth)):
+        hosts = conversations(shared, name)
+        _, sessions = through(module, shared / "captures" / name, tmp_path)
+        got = seen(sessions, "Crc", "Crc")
+        for number, way, length, crc in truth[name]:
+            ends = (hosts[number]["client"], hosts[number]["server"])
+            found = (length, crc) in got[ends if way == "c2s" else ends[::-1]]
+            assert found or hosts[number]["encap"] not in PLAIN, (name, number, way)
+            unseen += not found
+    assert unseen > 50  # labels of some conversations are on one direction only
+
+
+def frames(path: Path) -> Counter[bytes]:
+    from scapy.utils import RawPcapReader
+
+    with RawPcapReader(str(path)) as packets:
+        return Counter(data for data, _ in packets)
+
+
+def test_what_nobody_edits_leaves_with_all_its_headers(reader: Module, shared: Path, truth: dict[str, Any],
+                                                       tmp_path: Path) -> None:
+    """Every byte of every frame, in fragments too, but for copies of which the first version is sent (conflicts)."""
+    names = in_tunnels(shared, truth)
+    assert len(names) >= 22
+    for name in sorted(names):
+        path = shared / "captures" / name
+        result, _ = through(reader, path, tmp_path)
+        came, went = frames(path), frames(tmp_path / f"out{path.suffix}")
+        changed = result.stats["contexts"]["tcp"]["conflicts"]
+        assert (went - came).total() <= changed, name
+        assert (came - went).total() <= changed + (4 if name == LOST else 0), name
 
 
 @pytest.fixture(scope="session")
@@ -165,12 +225,15 @@ def streams(shared: Path, tshark: str, tmp_path_factory: pytest.TempPathFactory)
 
 
 SAMPLE = 12
+GIVEN_UP = {("pcapplusplus--Ftp.pcap", 2, b"\0\0")}
+"""Its first segment ends in the middle of the word; its receiver, which the capture lacks, never acknowledges what was held."""
 WORDS = ((b"HTTP", b"[http]"), (b"e", b""), (b"\0\0", b"zero"), (b"a", b"A" * 300), (b"ing", b"ING"))
 
 
-def some(truth: dict[str, Any]) -> list[str]:
+def some(shared: Path, truth: dict[str, Any], step: int = 1) -> list[str]:
+    """A sample of the captures, thinned out by `step`, and all with tunnels."""
     names = [n for n in sorted(truth) if n not in NOT_READ]
-    return names if NIGHTLY else names[::len(names) // SAMPLE]
+    return sorted({*(names if NIGHTLY else names[::len(names) // SAMPLE])[::step], *in_tunnels(shared, truth)})
 
 
 @pytest.mark.parametrize(("word", "text"), WORDS, ids=[str(w) for w, _ in WORDS])
@@ -179,19 +242,19 @@ def test_streams_after_a_replacement(shared: Path, truth: dict[str, Any], stream
     """What goes out of the context is bytes.replace of what the oracle read, whatever segments cut the words."""
     module = compiled(replacing(word, text))
     wrong, hits = [], 0
-    for name in some(truth):
+    for name in some(shared, truth):
         hosts, data = conversations(shared, name), streams(name)
         result, sessions = through(module, shared / "captures" / name, tmp_path)
         got = seen(sessions, "after", "before")
         if not conserved(result) or any(e["faults"] for e in result.stats["elements"].values()):
             wrong.append((name, "packets", result.stats))
         for number, way, _, _ in truth[name]:
-            if number in hosts:
-                ends = (hosts[number]["client"], hosts[number]["server"])
-                hits += data[number, way].count(word)
-                want = data[number, way].replace(word, text)
-                if (len(want), zlib.crc32(want)) not in got[ends if way == "c2s" else ends[::-1]]:
-                    wrong.append((name, number, way, len(want)))
+            ends = (hosts[number]["client"], hosts[number]["server"])
+            hits += data[number, way].count(word)
+            want = data[number, way].replace(word, text)
+            if (len(want), zlib.crc32(want)) not in got[ends if way == "c2s" else ends[::-1]] and \
+                    (name, number, word) not in GIVEN_UP:
+                wrong.append((name, number, way, len(want)))
     assert wrong == []
     assert hits > 5
 
@@ -203,7 +266,7 @@ def test_what_is_on_the_wire_after_a_replacement(shared: Path, truth: dict[str, 
     tool = shared / "tools" / "oracle.py"
     module = compiled(replacing(word, text))
     wrong, checked = [], 0
-    for name in some(truth)[::3]:
+    for name in some(shared, truth, 3):
         hosts, data = conversations(shared, name), streams(name)
         path = shared / "captures" / name
         through(module, path, tmp_path)
@@ -212,7 +275,7 @@ def test_what_is_on_the_wire_after_a_replacement(shared: Path, truth: dict[str, 
                        check=True, capture_output=True)
         sent = {hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir()}
         for number, way, _, _ in truth[name]:
-            if number in hosts and not hosts[number]["midstream"]:
+            if not hosts[number]["midstream"]:
                 checked += 1
                 want = data[number, way].replace(word, text)
                 if want and hashlib.sha256(want).hexdigest() not in sent:
@@ -249,7 +312,7 @@ def test_conflicting_overlaps(reader: Module, shared: Path, tmp_path: Path) -> N
         truth = json.loads(about.read_text())
         for s in truth.get("tcp", {}).get("streams", []):
             ways = [w for w in ("c2s", "s2c") if "conflicting overlap" in s[w].get("why", [])]
-            if not ways or s["encap"] not in KNOWN:
+            if not ways or s["encap"] not in PLAIN:
                 continue
             path = shared / "captures" / about.name.removesuffix(".json")
             result, sessions = through(reader, path, tmp_path)
