@@ -4,7 +4,7 @@ from mcc import DROP, PASS, Action, CompileError, Counter, Element, Packet, PerC
 from mcc.diag import Diagnostic
 
 
-@element
+@element(cores=1)
 class RateLimiter(Element):
     """At most `rate` bytes a second (of frames), `burst` bytes at once; what is more is dropped.
 
@@ -37,7 +37,7 @@ class RateLimiter(Element):
         return PASS
 
 
-@element
+@element(cores=1)
 class Sampler(Element):
     """Lets the first of every `every` packets pass and drops the rest; behind `Mirror` it makes a sampled copy.
 
