@@ -16,11 +16,11 @@ _IMPLIED = frozenset({"ip", "ip6", "arp", "tcp", "udp", "icmp", "icmp6", "l4", "
 def print_steering(steering: Steering, ports: Sequence[str]) -> str:
     """static uint32_t box_owner(p, cores, seed, spread): one switch over ports, one over layers."""
     out = ["#define BOX_LAYERS (MCC_ARP | MCC_IP | MCC_IP6 | MCC_TCP | MCC_UDP | MCC_ICMP | MCC_ICMP6)", ""]
-    names: dict[tuple[Spread, str], str] = {}
+    names: dict[Spread, str] = {}
     for c, s in steering.cells:
-        if s.fields and (s, c.net) not in names:
-            names[s, c.net] = f"box_spread{len(names)}"
-            out += [*_function(names[s, c.net], s), ""]
+        if s.fields and s not in names:
+            names[s] = f"box_spread{len(names)}"
+            out += [*_function(names[s], s), ""]
     if steering.by_fragment:
         for net in ("ip", "ip6"):
             out += [*_function(f"box_spread_{net}", Spread((f"{net}.src", f"{net}.dst"), True)), ""]
@@ -77,7 +77,7 @@ def _ranges(ranges: Sequence[PortRange]) -> list[str]:
             "    return to == cores || (from != cores && sport < dport) ? from : to;", "}"]
 
 
-def _owner(steering: Steering, ports: Sequence[str], names: dict[tuple[Spread, str], str]) -> list[str]:
+def _owner(steering: Steering, ports: Sequence[str], names: dict[Spread, str]) -> list[str]:
     out = ["static uint32_t box_owner(const struct mcc_packet *p, uint32_t cores, uint64_t seed, uint32_t *spread)",
            "{", "    (void)seed;"]
     if steering.by_fragment:
@@ -98,12 +98,12 @@ def _owner(steering: Steering, ports: Sequence[str], names: dict[tuple[Spread, s
     return [*out, "    }", "    return *spread ? mcc_steer_core(*spread, cores) : 0;", "}"]
 
 
-def _case(c: Cell, s: Spread, names: dict[tuple[Spread, str], str], ranged: bool) -> list[str]:
+def _case(c: Cell, s: Spread, names: dict[Spread, str], ranged: bool) -> list[str]:
     there = {c.net, c.transport} | ({"l4"} if c.transport in ("tcp", "udp") else set())
     if not s.fields or not {f.partition(".")[0] for f in s.fields} & _IMPLIED <= there:
         return []  # packets without one of the fields are in no state that it tells apart
     bits = " | ".join(f"MCC_{b}" for b in (*_BITS[c.net], *_BITS[c.transport])) or "0"
-    out = [f"        case {bits}:", f"            *spread = {names[s, c.net]}(p, seed);"]
+    out = [f"        case {bits}:", f"            *spread = {names[s]}(p, seed);"]
     if ranged:
         out += ["            if (box_range_owner(p, cores) != cores)",
                 "                return box_range_owner(p, cores);"]
