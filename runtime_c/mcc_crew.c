@@ -8,6 +8,7 @@
 
 #include "mcc_core.h"
 #include "mcc_crew_parts.h"
+#include "mcc_frag_parts.h"
 #include "mcc_parse.h"
 
 struct mcc_crew *mcc_crew_new(uint32_t cores)
@@ -59,14 +60,18 @@ static void crew_wake(struct mcc_crew *crew, uint32_t core)
 }
 
 static bool crew_put(struct mcc_crew *crew, uint32_t from, uint32_t to,
-                     const struct mcc_crew_record *record, const uint8_t *data)
+                     const struct mcc_crew_record *record, const uint8_t *data,
+                     const uint8_t *parts)
 {
     struct mcc_ring *ring = &crew->ring[from][to];
-    uint8_t *at = mcc_ring_reserve(ring, (uint32_t)sizeof *record + record->len);
+    uint8_t *at = mcc_ring_reserve(ring, (uint32_t)sizeof *record + record->len + record->parts);
     if (!at)
         return false;
     memcpy(at, record, sizeof *record);
-    memcpy(at + sizeof *record, data, record->len);
+    if (record->len)
+        memcpy(at + sizeof *record, data, record->len);
+    if (record->parts)
+        memcpy(at + sizeof *record + record->len, parts, record->parts);
     mcc_ring_publish(ring);
     crew_wake(crew, to);
     return true;
@@ -81,11 +86,12 @@ void mcc_crew_hand(struct mcc_crew *crew, struct mcc_core *core, struct mcc_pack
                                      .wire_len = p->wire_len,
                                      .spread = spread,
                                      .frag_id = p->frag_id,
+                                     .parts = mcc_frag_record_length(p),
                                      .gso = p->gso,
                                      .mtu = p->mtu,
                                      .port = p->in_port,
                                      .link = p->link};
-    if (crew_put(crew, core->core, to, &record, p->data)) {
+    if (crew_put(crew, core->core, to, &record, p->data, mcc_frag_record(p))) {
         me->handed_out++;
         mcc_buffer_put(core->buffers, p);
     } else {
@@ -104,7 +110,7 @@ void mcc_crew_send(struct mcc_crew *crew, struct mcc_core *core, const struct mc
                                      .leaves = true};
     core->ports[p->out_port].tx_packets--; /* the other core counts it */
     core->ports[p->out_port].tx_bytes -= p->len;
-    if (!crew_put(crew, core->core, 0, &record, p->data))
+    if (!crew_put(crew, core->core, 0, &record, p->data, NULL))
         core->drops[MCC_DROP_CORE_FULL]++;
     else
         crew->member[core->core].sent_out++;
@@ -115,12 +121,17 @@ static struct mcc_packet *crew_packet(struct mcc_core *core, const uint8_t *at)
 {
     struct mcc_crew_record record;
     memcpy(&record, at, sizeof record);
-    struct mcc_packet *p = mcc_buffer_get(core->buffers, record.len);
+    struct mcc_packet *p = mcc_buffer_get(core->buffers, record.len + record.parts);
     if (!p) {
         core->drops[MCC_DROP_NO_BUFFER]++;
         return NULL;
     }
     memcpy(p->data, at + sizeof record, record.len);
+    p->room -= record.parts;
+    mcc_packet_unguard(p->data + p->room, record.parts);
+    memcpy(p->data + p->room, at + sizeof record + record.len, record.parts);
+    mcc_packet_guard(p, record.len);
+    p->len = record.len;
     p->at = record.at;
     p->wire_len = record.wire_len;
     p->link = record.link;

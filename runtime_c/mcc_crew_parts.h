@@ -18,6 +18,7 @@ enum {
 struct mcc_crew_record { /* before the bytes of a packet in a ring */
     uint64_t at;
     uint32_t len, wire_len, spread, frag_id;
+    uint32_t parts; /* bytes behind the packet's: how it came in fragments (mcc_frag_parts.h) */
     uint16_t gso, mtu;
     uint8_t port, link; /* came in by `port`, or leaves by it */
     bool leaves;

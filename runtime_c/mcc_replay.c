@@ -7,6 +7,7 @@
 #include "mcc_capture.h"
 #include "mcc_capture_writer.h"
 #include "mcc_core.h"
+#include "mcc_frag_parts.h"
 #include "mcc_heavy.h"
 #include "mcc_parse.h"
 #include "mcc_sides.h"
@@ -34,6 +35,8 @@ struct mcc_replay {
     uint32_t ports;
     int error;      /* errno of the first output that failed */
     uint64_t until; /* ns: later packets are not read */
+    uint64_t
+        latest; /* ns: of the packets so far; where they go back in time no core's clock does */
     bool divide;
     struct mcc_sides sides;
     uint16_t linktype[REPLAY_LINKS]; /* of packets that begin so, as the inputs call it */
@@ -156,7 +159,7 @@ static void replay_hand(void *to, struct mcc_packet *p, uint32_t core, uint32_t 
 {
     struct mcc_replay *r = to;
     struct replay_core *other = &r->cores[core];
-    struct mcc_packet *copy = mcc_buffer_copy(other->core->buffers, p);
+    struct mcc_packet *copy = mcc_frag_copy(other->core->buffers, p);
 
     for (uint32_t i = 0; i < r->count; i++)
         if (mcc_buffer_is_of(&r->cores[i].core->buffers->small, p) ||
@@ -226,7 +229,7 @@ static void replay_spread(struct mcc_replay *r, uint32_t packets)
         enum mcc_link link = mcc_capture_link(record->linktype);
         uint32_t port = r->divide ? replay_side(r, record, link) : (uint32_t)(in - r->inputs);
         uint32_t spread, owner = replay_owner(r, record, port, link, &spread);
-        bool due = replay_is_due(r, record->at);
+        bool due = replay_is_due(r, record->at) || record->at < r->latest;
 
         if (n == MCC_BURST || owner != core || due) {
             replay_burst(r, core, burst, n);
@@ -238,6 +241,10 @@ static void replay_spread(struct mcc_replay *r, uint32_t packets)
             (void)mcc_replay_drain(r);
         }
         core = owner;
+        if (record->at < r->latest &&
+            n == 0) /* as one core had it: what was due until then is done */
+            mcc_core_clock(r->cores[core].core, r->latest);
+        r->latest = record->at > r->latest ? record->at : r->latest;
         mcc_heavy_add(&r->cores[core].heavy, spread);
         burst[n] = mcc_core_receive(r->cores[core].core, record->data, record->caplen, record->len,
                                     record->at, (uint8_t)port, (uint8_t)link);

@@ -17,7 +17,7 @@ def print_steering(steering: Steering, ports: Sequence[str]) -> str:
     """static uint32_t box_owner(p, cores, seed, spread): one switch over ports, one over layers."""
     out = ["#define BOX_LAYERS (MCC_ARP | MCC_IP | MCC_IP6 | MCC_TCP | MCC_UDP | MCC_ICMP | MCC_ICMP6)", ""]
     names: dict[Spread, str] = {}
-    for c, s in steering.cells:
+    for _, s in steering.cells:
         if s.fields and s not in names:
             names[s] = f"box_spread{len(names)}"
             out += [*_function(names[s], s), ""]
@@ -78,15 +78,10 @@ def _ranges(ranges: Sequence[PortRange]) -> list[str]:
 
 
 def _owner(steering: Steering, ports: Sequence[str], names: dict[Spread, str]) -> list[str]:
-    out = ["static uint32_t box_owner(const struct mcc_packet *p, uint32_t cores, uint64_t seed, uint32_t *spread)",
-           "{", "    (void)seed;"]
-    if steering.by_fragment:
-        out += ["    if (__builtin_expect(p->layers & MCC_IP && p->frag, 0)) {",
-                "        *spread = box_spread_ip(p, seed);",
-                "        return mcc_steer_core(*spread, cores);", "    }",
-                "    if (__builtin_expect(p->layers & MCC_IP6 && p->proto == MCC_PROTO_FRAGMENT, 0)) {",
-                "        *spread = box_spread_ip6(p, seed);", "        return mcc_steer_core(*spread, cores);", "    }"]
-    out.append("    switch (p->in_port) {")
+    """`box_owner`, and where fragments are joined `box_owner_whole` for what has been."""
+    args = "const struct mcc_packet *p, uint32_t cores, uint64_t seed, uint32_t *spread"
+    first = "box_owner_whole" if steering.by_fragment else "box_owner"
+    out = [f"static uint32_t {first}({args})", "{", "    (void)seed;", "    switch (p->in_port) {"]
     by_port: dict[int, list[tuple[Cell, Spread]]] = {}
     for c, s in steering.cells:
         by_port.setdefault(c.port, []).append((c, s))
@@ -95,7 +90,17 @@ def _owner(steering: Steering, ports: Sequence[str], names: dict[Spread, str]) -
         for c, s in cells:
             out += _case(c, s, names, c in steering.ranged)
         out += ["        }", "        break;"]
-    return [*out, "    }", "    return *spread ? mcc_steer_core(*spread, cores) : 0;", "}"]
+    out += ["    }", "    return *spread ? mcc_steer_core(*spread, cores) : 0;", "}"]
+    if steering.by_fragment:
+        out += ["", "/* Fragments meet where they are joined: on the core of their addresses. */",
+                f"static uint32_t box_owner({args})", "{",
+                "    if (__builtin_expect(p->layers & MCC_IP && p->frag, 0))",
+                "        *spread = box_spread_ip(p, seed);",
+                "    else if (__builtin_expect(p->layers & MCC_IP6 && p->proto == MCC_PROTO_FRAGMENT, 0))",
+                "        *spread = box_spread_ip6(p, seed);", "    else",
+                "        return box_owner_whole(p, cores, seed, spread);",
+                "    return mcc_steer_core(*spread, cores);", "}"]
+    return out
 
 
 def _case(c: Cell, s: Spread, names: dict[Spread, str], ranged: bool) -> list[str]:

@@ -92,8 +92,9 @@ class _Steerer:
         stage = self.plans.stages[leaf.stage]
         kind = self.plans.kinds[leaf.kind] if leaf.kind >= 0 else None
         diagrams = [d for p, d in zip(stage.entries, stage.diagrams, strict=True) if p == leaf.port]
-        return [g for g in GROUPS if kind is not None and kind.hash_first and _has_layers(g, kind)
-                or any(leaf.id in _leaves(d, *g) for d in diagrams)]
+        joined = kind is not None and kind.hash_first and not kind.with_proto  # whatever the class of later packets
+        return [g for g in GROUPS if any(leaf.id in _leaves(d, *g) for d in diagrams)
+                or joined and kind is not None and _has_layers(g, kind)]
 
     def cells_of(self, leaf: Rule) -> set[Cell]:
         """Cells of the packets that walk the leaf, answers too."""
@@ -137,7 +138,9 @@ class _Steerer:
             return
         cells = self.cells_of(leaf)
         kind = self.plans.kinds[leaf.kind]
-        first = self.graph.nodes[leaf.elements[0]] if leaf.elements else None
+        grouped = {n for n, _ in leaf.groups}
+        own = [n for n in leaf.elements if n not in grouped] or list(leaf.elements)
+        first = self.graph.nodes[own[0]] if own else None
         span = first.span if first is not None else self.graph.span
         mine = self.domain(("flow", leaf.id), f"sessions of {first.name}" if first else "sessions", span, kind,
                            leaf.stage, leaf.bidirectional)

@@ -53,6 +53,7 @@ class Crew:
         self._loops: list[Any] = []
         self._replay: Any = None
         self._handled = [0] * cores
+        self._latest = 0
 
     @property
     def cores(self) -> int:
@@ -73,7 +74,8 @@ class Crew:
             when = item[2] if len(item) > 2 else at
             assert when is not None
             ns = round(when * NS)
-            out += self._due(ns)
+            self._latest = max(self._latest, ns)
+            out += self._due(self._latest)
             core = self.owner(port, frame)
             self._handled[core] += 1
             self.boxes[core].receive(port, frame, ns)
@@ -91,7 +93,7 @@ class Crew:
         """What timers of any core have to do before a packet of this time."""
         out: list[Sent] = []
         for i, b in enumerate(self.boxes):
-            if ns >= b.core.due:
+            if ns >= b.core.due or ns > b.core.now:
                 self.lib.mcc_box_advance(b.box, ns)
                 out += self._flushed(i)
         return out

@@ -15,6 +15,9 @@ from mcc.run.crew import Crew
 from mcc.run.sides import sides
 from mcc.toolchain import Built
 
+CAPTURE_SEED = 1
+"""Of the hash that divides the packets of captures: any number, always the same."""
+
 
 class Loaded(Protocol):
     """mcc.api.Module, as far as it is needed here."""
@@ -49,7 +52,7 @@ class RunnableModule:
     def open_box(self, *, start: int, max_sessions: int, checksums: str, log_sessions: bool,
                  log_alerts: bool, cores: int = 1) -> Box | Crew:
         """For captures: which core a packet belongs to is the same in each run."""
-        return self._open(cores, 0, {"start_ns": start, "max_sessions": max_sessions, "checksums": checksums,
+        return self._open(cores, CAPTURE_SEED, {"start_ns": start, "max_sessions": max_sessions, "checksums": checksums,
                                      "log_sessions": log_sessions, "log_alerts": log_alerts})
 
     def open_live(self, *, start: int, max_sessions: int, checksums: str, log_sessions: bool,

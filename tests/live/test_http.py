@@ -13,6 +13,7 @@ from tests.live.net import SERVER4, SERVER6, Net
 from tests.live.transfer import WORD
 from tests.live.web import curl, serve, through_nat
 
+
 @pytest.mark.parametrize(("chain", "new"), [("through.py", WORD), ("words.py:equal", b"[----]")])
 def test_files(net: Callable[..., Net], chain: str, new: bytes) -> None:
     n = net()

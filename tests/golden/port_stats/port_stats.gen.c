@@ -881,19 +881,28 @@ static inline uint32_t box_spread1(const struct mcc_packet *p, uint64_t seed)
     return mcc_steer_one(key, 1, seed);
 }
 
-/* by ip6.src, ip6.dst, in either direction */
+/* by ip.src, ip.dst, l4.sport, l4.dport, in either direction */
 static inline uint32_t box_spread2(const struct mcc_packet *p, uint64_t seed)
+{
+    const uint32_t a[] = {mcc_be32(p->data + p->l3 + 16), mcc_be16(p->data + p->l4 + 2)};
+    const uint32_t b[] = {mcc_be32(p->data + p->l3 + 12), mcc_be16(p->data + p->l4)};
+    return mcc_steer_two(a, b, 2, seed);
+}
+
+/* by ip6.src, ip6.dst, in either direction */
+static inline uint32_t box_spread3(const struct mcc_packet *p, uint64_t seed)
 {
     const uint32_t a[] = {mcc_be32(p->data + p->l3 + 24), mcc_be32(p->data + p->l3 + 28), mcc_be32(p->data + p->l3 + 32), mcc_be32(p->data + p->l3 + 36)};
     const uint32_t b[] = {mcc_be32(p->data + p->l3 + 8), mcc_be32(p->data + p->l3 + 12), mcc_be32(p->data + p->l3 + 16), mcc_be32(p->data + p->l3 + 20)};
     return mcc_steer_two(a, b, 4, seed);
 }
 
-/* by l4.dport */
-static inline uint32_t box_spread3(const struct mcc_packet *p, uint64_t seed)
+/* by ip6.src, ip6.dst, l4.sport, l4.dport, in either direction */
+static inline uint32_t box_spread4(const struct mcc_packet *p, uint64_t seed)
 {
-    const uint32_t key[] = {mcc_be16(p->data + p->l4 + 2)};
-    return mcc_steer_one(key, 1, seed);
+    const uint32_t a[] = {mcc_be32(p->data + p->l3 + 24), mcc_be32(p->data + p->l3 + 28), mcc_be32(p->data + p->l3 + 32), mcc_be32(p->data + p->l3 + 36), mcc_be16(p->data + p->l4 + 2)};
+    const uint32_t b[] = {mcc_be32(p->data + p->l3 + 8), mcc_be32(p->data + p->l3 + 12), mcc_be32(p->data + p->l3 + 16), mcc_be32(p->data + p->l3 + 20), mcc_be16(p->data + p->l4)};
+    return mcc_steer_two(a, b, 5, seed);
 }
 
 static uint32_t box_owner(const struct mcc_packet *p, uint32_t cores, uint64_t seed, uint32_t *spread)
@@ -909,22 +918,22 @@ static uint32_t box_owner(const struct mcc_packet *p, uint32_t cores, uint64_t s
             *spread = box_spread1(p, seed);
             break;
         case MCC_IP | MCC_UDP:
-            *spread = box_spread1(p, seed);
+            *spread = box_spread2(p, seed);
             break;
         case MCC_IP | MCC_ICMP:
             *spread = box_spread0(p, seed);
             break;
         case MCC_IP6:
-            *spread = box_spread2(p, seed);
+            *spread = box_spread3(p, seed);
             break;
         case MCC_IP6 | MCC_TCP:
-            *spread = box_spread3(p, seed);
+            *spread = box_spread1(p, seed);
             break;
         case MCC_IP6 | MCC_UDP:
-            *spread = box_spread3(p, seed);
+            *spread = box_spread4(p, seed);
             break;
         case MCC_IP6 | MCC_ICMP6:
-            *spread = box_spread2(p, seed);
+            *spread = box_spread3(p, seed);
             break;
         }
         break;
