@@ -5,7 +5,12 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import json
+import re
 import socket
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +18,11 @@ from typing import Any
 import pytest
 
 from mcc.diag import PortError
+from mcc.run.capture import open_capture
 from mcc.toolchain.dpdk import find_dpdk
 from tests.live.conftest import needs
-from tests.live.net import CLIENT4, CLIENT6, SERVER4, SERVER6, Net, run
-from tests.live.transfer import WORD, text
+from tests.live.net import CLIENT4, CLIENT6, COMMAND, ROOT, SERVER4, SERVER6, Net, run, within
+from tests.live.transfer import WORD, Arrived, check, exchange, text
 from tests.live.web import PUBLIC, VIP, curl, neighbours, serve
 
 PORTS = {"afpacket": ("afpacket:d0", "afpacket:d1"), "afxdp": ("afxdp:d0", "afxdp:d1"), "tap": ("tap:t0", "tap:t1"),
@@ -115,3 +121,81 @@ def test_traffic(net: Callable[..., Net], huge: bytes, kind: str, chain: str, co
     with fetch(n, f"http://{host}/huge").open("rb") as f:
         assert hashlib.file_digest(f, "sha256").digest() == hashlib.sha256(huge.replace(WORD, new)).digest()
     ended(n, cores)
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_captures_and_a_ring_of_dpdk(net: Callable[..., Net], cores: int) -> None:
+    """What net_pcap reads passes the chain into net_ring, which gives it back, and through the chain again."""
+    available("net_")
+    n = net()
+    box = n.mcc("through.py", "--cores", str(cores), "--duration", "1.5", wan="dpdk:net_ring0",
+                lan=f"dpdk:net_pcap0,rx_pcap={HTTP},tx_pcap={n.folder}/out.pcap")
+    assert box.child.wait(10) == 0
+    got, sent = frames(n.folder / "out.pcap"), frames(HTTP)
+    assert sorted(got) == sorted(sent) and len(sent) > 200
+    if cores == 1:
+        return
+    ends = {key: [f for f in got if conversation(f) == key] for key in map(conversation, sent)}
+    assert ends == {key: [f for f in sent if conversation(f) == key] for key in ends}, "each conversation in its order"
+    each = json.loads((n.folder / "stats.json").read_text())["cores"]["each"]
+    assert each[1]["packets"] > 0 and each[0]["handed_out"] == each[1]["packets"], "core 0 has the devices"
+
+
+def frames(path: Path) -> list[bytes]:
+    with open_capture(str(path)) as capture:
+        return [r.data for r in capture.records()]
+
+
+def conversation(frame: bytes) -> tuple[bytes, ...]:
+    """Of TCP and UDP over IPv4 without options: both ends, in either order."""
+    return tuple(sorted((frame[26:30] + frame[34:36], frame[30:34] + frame[36:38])))
+
+
+def test_under_load(net: Callable[..., Net]) -> None:
+    """Forty connections at once, both ways, by two cores: nothing is lost between them, and everything is counted once."""
+    n = net()
+    box = n.mcc("reading.py", "--cores", "2")
+    data, back = text(400_000, 1), text(300_000, 2)
+    results: list[tuple[Arrived, Arrived]] = []
+
+    def converse(port: int) -> None:
+        results.append(exchange(*n.pair(port), data, back))
+
+    threads = [threading.Thread(target=converse, args=(5100 + i,)) for i in range(40)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert len(results) == 40
+    for at_client, at_server in results:
+        check(at_client, back)
+        check(at_server, data)
+    stats = ended(n, 2)
+    assert stats["elements"]["Reader"]["counters"]["all"] == 40 * (len(data) + len(back))
+    assert stats["sessions"]["created"] == 40 and all(c["sessions"] > 0 for c in stats["cores"]["each"])
+    lines = [json.loads(line) for line in (n.folder / "sessions.json").read_text().splitlines()]
+    assert sorted(s["to_server"]["scratch"]["Reader"]["bytes"] for s in lines) == [len(data)] * 40
+    assert sorted(s["to_client"]["scratch"]["Reader"]["bytes"] for s in lines) == [len(back)] * 40
+    assert "skew" in box.text() and "biggest flow" in box.text()
+
+
+def test_a_parameter_is_set_on_all_cores(net: Callable[..., Net], tmp_path: Path) -> None:
+    """`mcc set` reaches every core; --metrics says what each does."""
+    n = net()
+    box = n.mcc("../../../examples/limiter.py", "--cores", "2", "--metrics", "localhost:0")
+    [url] = re.findall(r"metrics: (http\S+)", box.text())
+    said = subprocess.run([sys.executable, "-c", COMMAND, "set", str(box.child.pid), "Limiter.limit=1"], capture_output=True,
+                          text=True, check=False, cwd=ROOT)
+    assert said.returncode == 0, said.stderr
+    with within(n.client, lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as s:
+        run("ip", "-n", n.client, "neigh", "add", SERVER4, "lladdr", "02:00:00:00:00:01", "dev", "c0")
+        for port in range(7000, 7040):
+            for _ in range(3):
+                s.sendto(b"datagram", (SERVER4, port))
+        time.sleep(0.5)
+    page = run("ip", "netns", "exec", n.box, "curl", "-sS", url)
+    handled = [float(x) for x in re.findall(r'^mcc_core_packets_total\{core="\d"\} (\S+)', page, re.M)]
+    assert len(handled) == 2 and all(handled)
+    stats = ended(n, 2)
+    counters = stats["elements"]["Limiter"]["counters"]
+    assert counters["passed"] + counters["dropped"] == 120 and counters["dropped"] >= 40, counters
