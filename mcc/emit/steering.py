@@ -81,7 +81,14 @@ def _owner(steering: Steering, ports: Sequence[str], names: dict[Spread, str]) -
     """`box_owner`, and where fragments are joined `box_owner_whole` for what has been."""
     args = "const struct mcc_packet *p, uint32_t cores, uint64_t seed, uint32_t *spread"
     first = "box_owner_whole" if steering.by_fragment else "box_owner"
-    out = [f"static uint32_t {first}({args})", "{", "    (void)seed;", "    switch (p->in_port) {"]
+    out = [f"static uint32_t {first}({args})", "{", "    (void)seed;"]
+    if steering.by_quote:
+        out += ["    uint8_t bytes[128 + MCC_ICMP_ANSWER_BYTES];", "    struct mcc_packet answer = {.data = bytes};",
+                "    struct mcc_icmp_error error;",
+                "    if (__builtin_expect(p->layers & (MCC_ICMP | MCC_ICMP6) && p->l3 <= 128, 0) &&",
+                "        mcc_icmp_read(p, &error)) { /* it belongs to the session of the segment that it quotes */",
+                "        mcc_icmp_answer(&answer, p, &error);", "        p = &answer;", "    }"]
+    out.append("    switch (p->in_port) {")
     by_port: dict[int, list[tuple[Cell, Spread]]] = {}
     for c, s in steering.cells:
         by_port.setdefault(c.port, []).append((c, s))

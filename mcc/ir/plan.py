@@ -212,9 +212,11 @@ class Cell:
 @dataclass(frozen=True)
 class Steering:
     """Which core a packet belongs to. `ranges` go before `cells` in those cells that `ranged` holds. by_fragment:
-    fragments are joined before the chain, on the core of their addresses."""
+    fragments are joined before the chain, on the core of their addresses. by_quote: no state is of ICMP packets, so
+    that errors may go to the core of the segment that they are about."""
 
     cells: tuple[tuple[Cell, Spread], ...]
     ranges: tuple[PortRange, ...] = ()
     ranged: frozenset[Cell] = frozenset()
     by_fragment: bool = False
+    by_quote: bool = False

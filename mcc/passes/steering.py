@@ -234,8 +234,10 @@ class _Steerer:
             spreads += [(c, spread if spread.fields or domains else _free(c)) for c in cells if c in part]
         self.overlaps(list(ranges))
         order = {c: i for i, c in enumerate(cells)}
-        return Steering(tuple(sorted(spreads, key=lambda x: order[x[0]])), tuple(ranges), frozenset(ranged),
-                        bool(self.graph.contexts))
+        contexts = bool(self.graph.contexts)
+        quoted = contexts and not any(c.transport in ("icmp", "icmp6") for d in self.domains.values() for c in d.cells)
+        return Steering(tuple(sorted(spreads, key=lambda x: order[x[0]])), tuple(ranges), frozenset(ranged), contexts,
+                        quoted)
 
     def spread(self, part: set[Cell], domains: list[Domain]) -> Spread:
         """What may decide the core of these cells, which share domains."""

@@ -8,7 +8,7 @@ from mcc.diag import Diagnostic
 class RateLimiter(Element):
     """At most `rate` bytes a second (of frames), `burst` bytes at once; what is more is dropped.
 
-    Class: all packets; put a link before it: `{UDP: RateLimiter(125_000), ANY: ..}`. One bucket an instance (and core).
+    Class: all packets; put a link before it: `{UDP: RateLimiter(125_000), ANY: ..}`. One bucket, on one core.
     The generic cell rate algorithm (ITU-T I.371): `due` is the time, in ns, at which all that passed is paid for.
     Output 0: packets within the rate. Counters `passed`, `dropped`.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,8 +43,21 @@ from mcc import (
 from mcc.driver import Compiled, compile_chain
 from mcc.ir.plan import Cell, PortRange, Spread
 from mcc.lang.classes import Ip, Vlan
-from mcc.std import NAT, ARPQuerier, Filter, LoadBalancer, NATIcmp, PacketStats, RateLimiter, ReverseProxy, VlanStats
+from mcc.run.loading import load_chain
+from mcc.std import (
+    NAT,
+    ARPQuerier,
+    Capture,
+    Filter,
+    LoadBalancer,
+    NATIcmp,
+    PacketStats,
+    RateLimiter,
+    ReverseProxy,
+    VlanStats,
+)
 
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 FOUR = ("ip.dst", "ip.src", "l4.dport", "l4.sport")
 PAIR = ("ip.dst", "ip.src")
 PUBLIC = ip4("192.0.2.1")
@@ -308,3 +322,24 @@ def test_icmp_is_of_its_pair() -> None:
     c = between(lambda: Filter(ICMP))
     assert isinstance(c, Compiled) and tuple(sorted(spread(c, "ip", "icmp").fields)) == PAIR
 
+
+
+@pytest.mark.parametrize("example", sorted(p.stem for p in EXAMPLES.glob("*.py")))
+def test_examples(example: str) -> None:
+    c = compile_chain(load_chain(str(EXAMPLES / f"{example}.py")))
+    if example == "vlan_stats":
+        assert "sessions of VlanStats" in refused(c)
+    else:
+        c.check_cores(32)
+
+
+def test_a_tap_with_a_limit() -> None:
+    def tapped(limit: int) -> Compiled:
+        @chain
+        def tap() -> Iterator[Any]:
+            t = Capture(limit=limit)
+            yield Port("lan") >> t >> Port("wan")
+            yield t[1] >> Port("tap")
+        return compile_chain(tap)
+
+    assert spread(tapped(10), "ip", "tcp") == Spread() and spread(tapped(0), "ip", "tcp").symmetric
