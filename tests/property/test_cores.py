@@ -215,3 +215,15 @@ def test_cores_do_what_one_does(name: str, chosen: list[Path], tmp_path: Path) -
             for c in stats["cores"]["each"]:
                 used[c["core"]] += c["packets"]
     assert all(n > 100 for n in used[:1 if name == "limiter" else 4]), used
+
+
+def test_a_burst_keeps_the_place_of_a_datagram_that_came_in_fragments(shared: Path, tmp_path: Path) -> None:
+    """Walks in batches put packets back in the order of arrival, and what is cut again into fragments with them."""
+    module = RunnableModule(mcc.build(made("datagrams")))
+    capture = shared / "captures" / "zeek--gtp-gtp1_gn_normal_incl_fragmentation.pcap"
+    left = []
+    for burst in (1, 32):
+        out = tmp_path / f"{burst}.pcap"
+        run_captures(module, bind(module.ports, str(capture), str(out), {}), RunOptions(burst=burst))
+        left.append(out.read_bytes())
+    assert left[0] == left[1]
