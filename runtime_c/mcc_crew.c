@@ -50,12 +50,12 @@ void mcc_crew_free(struct mcc_crew *crew)
 
 /* ---------------------------------------------------------------- from core to core */
 
+/* Both sides change `asleep`, so one of them comes second: this one sees that the other sleeps, or the other sees, before it
+ * sleeps, the record that was published. */
 static void crew_wake(struct mcc_crew *crew, uint32_t core)
 {
     uint64_t one = 1;
-    atomic_thread_fence(
-        memory_order_seq_cst); /* the record before the question; mcc_crew_sleeps() is the other side */
-    if (atomic_load_explicit(&crew->member[core].asleep, memory_order_relaxed))
+    if (atomic_fetch_or_explicit(&crew->member[core].asleep, 0, memory_order_acq_rel))
         (void)!write(crew->member[core].wake, &one, sizeof one);
 }
 
@@ -180,8 +180,7 @@ bool mcc_crew_waits(struct mcc_crew *crew, uint32_t core)
 
 bool mcc_crew_sleeps(struct mcc_crew *crew, uint32_t core)
 {
-    atomic_store_explicit(&crew->member[core].asleep, 1, memory_order_relaxed);
-    atomic_thread_fence(memory_order_seq_cst);
+    (void)atomic_exchange_explicit(&crew->member[core].asleep, 1, memory_order_acq_rel);
     return !mcc_crew_waits(crew, core);
 }
 

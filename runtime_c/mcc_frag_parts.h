@@ -66,9 +66,9 @@ static inline uint32_t mcc_frag_record_length(const struct mcc_packet *p)
     const uint8_t *record = p->mtu ? mcc_frag_record(p) : NULL;
     if (!record)
         return 0;
-    uint32_t count = mcc_be16(record), n = MCC_FRAG_RECORD_HEAD + mcc_be16(record + 4);
+    uint32_t count = mcc_be16(record), n = (uint32_t)MCC_FRAG_RECORD_HEAD + mcc_be16(record + 4);
     for (uint32_t i = 0; i < count; i++)
-        n += MCC_FRAG_PART_HEAD + mcc_be16(record + n + 4) + mcc_be16(record + n + 6);
+        n += (uint32_t)MCC_FRAG_PART_HEAD + mcc_be16(record + n + 4) + mcc_be16(record + n + 6);
     return n;
 }
 
