@@ -12,6 +12,7 @@ from mcc.driver import Compiled, Options, compile_any, compile_chain
 from mcc.emit.lines import Mode
 from mcc.ir.graph import Graph
 from mcc.run.box import LINKS, NS, Box
+from mcc.run.crew import Crew
 from mcc.run.loading import load_chain
 from mcc.toolchain import Built, build_module
 from mcc.toolchain.dpdk import find_dpdk
@@ -85,10 +86,12 @@ class Module:
         return explain(self.compiled)
 
     def open(self, *, start: float = 0.0, backend: str = "c", max_sessions: int = 1 << 16, checksums: str = "keep",
-             link: str = "ethernet", sessions: bool = True, **more: Any) -> Any:
+             link: str = "ethernet", sessions: bool = True, cores: int = 1, **more: Any) -> Any:
         """A box in memory. backend="python" runs the reference (mcc.reference) instead of the compiled C.
 
-        Raises ValueError for an unknown backend, link or checksums; BuildError; MccError without memory.
+        cores: so many boxes behave as one (mcc.run.crew.Crew): each packet is handled by that of its core.
+        Raises ValueError for an unknown backend, link or checksums; BuildError; MccError without memory; CompileError
+        where a chain cannot be split between cores.
         """
         if link not in LINKS:
             raise ValueError(f"link {link!r} is not one of {', '.join(LINKS)}")
@@ -100,8 +103,12 @@ class Module:
                                                        if c.stream is not None}, **more)
         if backend != "c":
             raise ValueError(f"backend {backend!r} is neither 'c' nor 'python'")
-        return Box(_Opened(self.compiled, self.counting if sessions else self.built), start_ns=round(start * NS),
-                   max_sessions=max_sessions, checksums=checksums, link=link, **more)
+        how: dict[str, Any] = {"start_ns": round(start * NS), "max_sessions": max_sessions, "checksums": checksums,
+                               "link": link, **more}
+        if cores > 1:
+            self.compiled.check_cores(cores)
+        opened = _Opened(self.compiled, self.counting if sessions else self.built)
+        return Box(opened, **how) if cores == 1 else Crew(opened, cores, **how)
 
 
 class _Opened:

@@ -21,7 +21,7 @@ from mcc.frontend import compile_instance
 from mcc.ir.element import Code
 from mcc.ir.graph import Graph
 from mcc.ir.graphtext import print_graph, print_plans
-from mcc.ir.plan import Plans
+from mcc.ir.plan import Plans, Steering
 from mcc.ir.text import code_text
 from mcc.lang.chain import Chain
 from mcc.passes.batches import batched_walks, ring_size
@@ -31,6 +31,7 @@ from mcc.passes.fold import fold
 from mcc.passes.lower import lower
 from mcc.passes.rules import leaf_text
 from mcc.passes.stages import plan_stages
+from mcc.passes.steering import plan_steering
 from mcc.paths import TEMPLATES
 from mcc.version import VERSION
 
@@ -83,6 +84,22 @@ class Compiled:
     options: Options = field(default_factory=Options)
 
     @functools.cached_property
+    def _steering(self) -> tuple[Steering, Report]:
+        report = Report()
+        with deep(self.graph.span):
+            return plan_steering(self.graph, self.codes, self.plans, report), report
+
+    @property
+    def steering(self) -> Steering:
+        """Which core a packet belongs to."""
+        return self._steering[0]
+
+    def check_cores(self, cores: int) -> None:
+        """Raises CompileError where the chain cannot be run on so many cores, with every reason."""
+        if cores > 1:
+            self._steering[1].check()
+
+    @functools.cached_property
     def lowered(self) -> dict[int, Code]:
         with deep(self.graph.span):
             return {n: c if c.context else lower(c) for n, c in self.codes.items()}
@@ -90,8 +107,9 @@ class Compiled:
     @functools.cached_property
     def module(self) -> Module:
         with deep(self.graph.span):
-            return print_module(self.graph, self.lowered, self.plans, str(TEMPLATES), version=VERSION,
-                                source=self.graph.span.file.rpartition("/")[2], lines=self.options.lines,
+            return print_module(self.graph, self.lowered, self.plans, str(TEMPLATES), steering=self.steering,
+                                version=VERSION, source=self.graph.span.file.rpartition("/")[2],
+                                lines=self.options.lines,
                                 leaf_text=lambda leaf: leaf_text(leaf, self.graph, self.plans),
                                 batched=batched_walks(self.plans, self.codes),
                                 ring=ring_size(self.plans, self.codes, self.plans.stages[0].builder))

@@ -15,6 +15,9 @@ int mcc_core_init(struct mcc_core *core, const struct mcc_config *config)
         .due = UINT64_MAX,
         .rebase = config->start < UINT64_MAX - MCC_EPOCH ? config->start + MCC_EPOCH : UINT64_MAX,
         .checksums = config->checksums,
+        .core = config->core,
+        .cores = config->cores ? config->cores : 1,
+        .steer_seed = config->steer_seed,
         .max_sessions = config->max_sessions};
     fresh.out = calloc(MCC_OUT_MAX, sizeof *fresh.out);
     fresh.buffers = calloc(1, sizeof *fresh.buffers);

@@ -59,6 +59,7 @@ enum mcc_reason { /* drop reasons that every chain has; the module's own follow 
                   MCC_DROP_FRAG_TIMEOUT,   /* the rest of the datagram did not come in time */
                   MCC_DROP_SEALED, /* changed inside a tunnel whose headers cannot be mended: AH */
                   MCC_DROP_NO_WAY_BACK, /* an answer of ours into a tunnel that is not known */
+                  MCC_DROP_CORE_FULL,   /* for another core, whose ring is full */
                   MCC_REASONS,
 };
 
@@ -104,6 +105,11 @@ struct mcc_core {
     struct mcc_packet **out; /* MCC_OUT_MAX places; packets here wait for their port */
     struct mcc_buffers *buffers;
     struct mcc_log sessions, alerts;
+    uint32_t core, cores; /* this is `core` of `cores` */
+    uint64_t steer_seed;
+    /* Gives a packet of this box to the box of another core; NULL: there is none. `spread` as in struct mcc_heavy. */
+    void (*hand)(void *to, struct mcc_packet *p, uint32_t core, uint32_t spread);
+    void *hand_to;
     struct mcc_port_count ports[MCC_MAX_PORTS];
     uint16_t mtu
         [MCC_MAX_PORTS]; /* the longest IP packet that leaves by a port, unless it came longer; MCC_ETH_MTU where not told */
@@ -115,6 +121,7 @@ struct mcc_config {
     uint64_t seed;
     uint32_t max_sessions;
     uint32_t core, cores; /* this box is `core` of `cores`: port pools are split */
+    uint64_t steer_seed;  /* of all of them: which core a packet belongs to */
     uint8_t checksums;
     bool log_sessions, log_alerts;
     uint32_t buffers, large_buffers;

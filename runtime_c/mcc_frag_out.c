@@ -17,6 +17,7 @@ static struct mcc_packet *frame_of(struct mcc_core *core, const struct mcc_packe
     if (padding)
         memcpy(q->data + head + n, pad, padding);
     q->at = p->at;
+    q->order = p->order; /* where batches change the order, it leaves in its place */
     q->in_port = p->in_port;
     q->link = p->link;
     q->next_hop = p->next_hop;

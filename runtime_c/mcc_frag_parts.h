@@ -60,4 +60,40 @@ static inline const uint8_t *mcc_frag_record(const struct mcc_packet *p)
     return used == MCC_BUFFER_STRIDE || used == MCC_BUFFER_LARGE_STRIDE ? NULL : end;
 }
 
+/* Bytes of the record of p; 0: it has none. */
+static inline uint32_t mcc_frag_record_length(const struct mcc_packet *p)
+{
+    const uint8_t *record = p->mtu ? mcc_frag_record(p) : NULL;
+    if (!record)
+        return 0;
+    uint32_t count = mcc_be16(record), n = (uint32_t)MCC_FRAG_RECORD_HEAD + mcc_be16(record + 4);
+    for (uint32_t i = 0; i < count; i++)
+        n += (uint32_t)MCC_FRAG_PART_HEAD + mcc_be16(record + n + 4) + mcc_be16(record + n + 6);
+    return n;
+}
+
+/* A copy of p in a buffer of `b`, its record with it. NULL: there is none free. */
+static inline struct mcc_packet *mcc_frag_copy(struct mcc_buffers *b, const struct mcc_packet *p)
+{
+    uint32_t record = mcc_frag_record_length(p);
+    struct mcc_packet *q = mcc_buffer_get(b, p->len + record);
+    if (!q)
+        return NULL;
+    q->room -= record;
+    mcc_packet_unguard(q->data + q->room, record);
+    if (record)
+        memcpy(q->data + q->room, mcc_frag_record(p), record);
+    memcpy(q->data, p->data, p->len);
+    q->len = p->len;
+    q->wire_len = p->wire_len;
+    q->at = p->at;
+    q->in_port = p->in_port;
+    q->link = p->link;
+    q->gso = p->gso;
+    q->mtu = p->mtu;
+    q->frag_id = p->frag_id;
+    mcc_packet_guard(q, q->len);
+    return q;
+}
+
 #endif

@@ -34,6 +34,8 @@ enum { /* of struct mcc_io_header: virtio 1.2, 5.1.6 */
 /* Where what comes in goes: bursts of the box, of all ports together. */
 struct mcc_io_sink {
     void (*burst)(void *box, struct mcc_packet **packets, uint32_t n);
+    /* In a crew: gives other cores what is theirs; how many are left. NULL: all are ours. */
+    uint32_t (*sort)(struct mcc_io_sink *sink, struct mcc_packet **packets, uint32_t n);
     void (*drain)(struct mcc_io_sink *sink); /* sends what waits in the core's out[] */
     void *box;
     struct mcc_core *core;
@@ -69,6 +71,7 @@ struct mcc_io_type {
     int (*out)(struct mcc_io *io, struct mcc_core *core);
     /* Packets lost in the kernel since the last call; NULL: not known. */
     uint64_t (*lost)(struct mcc_io *io);
+    bool many; /* each core may open the device for itself: io->instance says which this is */
 };
 
 struct mcc_io {
@@ -85,6 +88,8 @@ struct mcc_io {
     uint64_t too_long; /* frames that were refused for their length, in either direction */
     uint64_t unsummed; /* frames without a checksum from a port that cannot say so (afxdp) */
     void *state;       /* the type's own while it is open */
+    uint32_t instance, instances; /* of a device that is open more than once; 0 of 1 else */
+    uint32_t *group; /* what the instances have in common, 0 before the first is open; borrowed */
     uint32_t queued;
     struct mcc_packet *queue[MCC_IO_QUEUE]; /* borrowed from the core's out[] */
     struct mcc_io_slot *slots;              /* MCC_IO_BURST; owned */

@@ -18,6 +18,9 @@
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23
 #endif
+#ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
+#define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000
+#endif
 
 enum { MCC_IO_QUEUE_BYTES = 64 << 20, MCC_IO_PATIENCE_MS = 2 };
 
@@ -62,6 +65,23 @@ static int io_afpacket_set(int fd, int index)
     return bind(fd, (const struct sockaddr *)&address, sizeof address) < 0 ? -errno : 0;
 }
 
+/* The sockets of all cores are one group: the kernel gives a frame to one of them, by a hash that is the same for both
+ * directions of a flow. 0 or -errno. */
+static int io_afpacket_join(struct mcc_io *io)
+{
+    int kind = PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
+    int word = *io->group ? (int)*io->group : (kind | PACKET_FANOUT_FLAG_UNIQUEID) << 16;
+    socklen_t size = sizeof word;
+    if (setsockopt(io->fd, SOL_PACKET, PACKET_FANOUT, &word, sizeof word) < 0)
+        return -errno;
+    if (*io->group == 0) {
+        if (getsockopt(io->fd, SOL_PACKET, PACKET_FANOUT, &word, &size) < 0)
+            return -errno;
+        *io->group = (uint32_t)(word & 0xffff) | (uint32_t)kind << 16;
+    }
+    return 0;
+}
+
 static void io_afpacket_close(struct mcc_io *io)
 {
     if (io->fd >= 0)
@@ -78,6 +98,8 @@ static int io_afpacket_open(struct mcc_io *io)
     rc = io_afpacket_look(io, io->fd, &index);
     if (rc == 0)
         rc = io_afpacket_set(io->fd, index);
+    if (rc == 0 && io->instances > 1)
+        rc = io_afpacket_join(io);
     if (rc < 0)
         io_afpacket_close(io);
     return rc;
@@ -193,4 +215,5 @@ const struct mcc_io_type mcc_io_afpacket = {.name = "afpacket",
                                             .close = io_afpacket_close,
                                             .in = io_afpacket_in,
                                             .out = io_afpacket_out,
-                                            .lost = io_afpacket_lost};
+                                            .lost = io_afpacket_lost,
+                                            .many = true};

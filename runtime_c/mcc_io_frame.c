@@ -159,6 +159,8 @@ void mcc_io_flush(struct mcc_io_sink *sink)
 {
     uint32_t n = sink->n;
     sink->n = 0;
+    if (sink->sort && n)
+        n = sink->sort(sink, sink->packets, n);
     if (n)
         sink->burst(sink->box, sink->packets, n);
     sink->drain(sink);

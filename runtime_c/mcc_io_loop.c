@@ -7,18 +7,23 @@
 #include <time.h>
 
 #include "mcc_core.h"
+#include "mcc_crew_parts.h"
 #include "mcc_io.h"
+#include "mcc_parse.h"
 
 #define MCC_LOOP_SECOND 1000000000ull
 #define MCC_LOOP_NAP 5000000ull /* ns: the longest sleep */
 #define MCC_LOOP_SPIN 2000      /* looks in vain before there is a sleep, where a port is polled */
 #define MCC_LOOP_POLL 20000ull  /* ns: the longest sleep then */
 
+enum { MCC_LOOP_TAKE = 256 }; /* packets of one other core between two looks at the ports */
+
 struct mcc_loop {
     const struct mcc_loop_ops *ops; /* borrowed */
     struct mcc_io_sink sink;
     uint32_t ports;
     uint32_t idle;         /* looks in vain since something came */
+    struct mcc_crew *crew; /* borrowed; NULL: there is one core */
     uint64_t start, began; /* ns: the same moment, as the box and as CLOCK_MONOTONIC say it */
     struct mcc_io io[MCC_MAX_PORTS];
 };
@@ -62,12 +67,21 @@ static void io_loop_retry(struct mcc_loop *loop, struct mcc_io *io)
     mcc_core_set_mtu(loop->sink.core, io->port, io->mtu);
 }
 
+/* Whether core 0 has the device of a port, and this is another core. */
+static bool io_loop_far(const struct mcc_loop *loop, const struct mcc_io *io)
+{
+    return loop->crew && loop->sink.core->core && !loop->crew->shared[io->port];
+}
+
 /* Sends what has gathered for a port. */
 static void io_loop_put(struct mcc_loop *loop, struct mcc_io *io)
 {
     struct mcc_core *core = loop->sink.core;
     int rc = 0;
-    if (!io->type || io->error)
+    if (io_loop_far(loop, io))
+        for (uint32_t i = 0; i < io->queued; i++)
+            mcc_crew_send(loop->crew, core, io->queue[i]);
+    else if (!io->type || io->error)
         for (uint32_t i = 0; i < io->queued; i++)
             mcc_io_refused(io, core, io->queue[i], io->error);
     else if (io->queued)
@@ -131,6 +145,23 @@ void mcc_loop_free(struct mcc_loop *loop)
     free(loop);
 }
 
+/* Whether this core opens the device of a port; of one that can be opened more than once, as which instance. */
+static bool io_loop_mine(struct mcc_loop *loop, struct mcc_io *io, const struct mcc_io_type *type)
+{
+    uint32_t core = loop->sink.core->core;
+    io->instances = 1;
+    if (!loop->crew)
+        return true;
+    if (core == 0)
+        loop->crew->shared[io->port] = type->many;
+    if (loop->crew->shared[io->port]) {
+        io->instance = core;
+        io->instances = loop->crew->cores;
+        io->group = &loop->crew->group[io->port];
+    }
+    return core == 0 || loop->crew->shared[io->port];
+}
+
 int mcc_loop_open(struct mcc_loop *loop, uint32_t port, const char *type, const char *device)
 {
     struct mcc_io *io = &loop->io[port];
@@ -140,6 +171,8 @@ int mcc_loop_open(struct mcc_loop *loop, uint32_t port, const char *type, const 
     memcpy(io->device, device, strlen(device) + 1);
     for (uint32_t i = 0; i < sizeof io_loop_types / sizeof *io_loop_types; i++)
         if (strcmp(io_loop_types[i]->name, type) == 0) {
+            if (!io_loop_mine(loop, io, io_loop_types[i]))
+                return -EXDEV;
             rc = mcc_io_slots(io);
             if (rc == 0)
                 rc = io_loop_types[i]->open(io);
@@ -152,6 +185,95 @@ int mcc_loop_open(struct mcc_loop *loop, uint32_t port, const char *type, const 
     if (rc < 0)
         mcc_io_slots_free(io, loop->sink.core);
     return rc;
+}
+
+/* ---------------------------------------------------------------- other cores */
+
+/* Packets that have come in: those of others go to them. */
+static uint32_t io_loop_sort(struct mcc_io_sink *sink, struct mcc_packet **packets, uint32_t n)
+{
+    struct mcc_loop *loop =
+        (struct mcc_loop *)(void *)((uint8_t *)sink - offsetof(struct mcc_loop, sink));
+    struct mcc_crew_member *me = &loop->crew->member[sink->core->core];
+    uint32_t kept = 0, spread;
+    for (uint32_t i = 0; i < n; i++) {
+        struct mcc_packet *p = packets[i];
+        mcc_parse(p);
+        uint32_t owner = loop->ops->owner(sink->box, p, &spread);
+        if (owner != sink->core->core) {
+            mcc_crew_hand(loop->crew, sink->core, p, owner, spread);
+            continue;
+        }
+        mcc_heavy_add(&me->heavy, spread);
+        packets[kept++] = p;
+    }
+    return kept;
+}
+
+/* Of the box: a datagram that was joined is another core's. */
+static void io_loop_hand(void *to, struct mcc_packet *p, uint32_t core, uint32_t spread)
+{
+    struct mcc_loop *loop = to;
+    mcc_crew_hand(loop->crew, loop->sink.core, p, core, spread);
+}
+
+/* What core `from` has put into its ring: to be handled, or to be sent. */
+static uint32_t io_loop_take(struct mcc_loop *loop, uint32_t from)
+{
+    struct mcc_core *core = loop->sink.core;
+    struct mcc_packet *burst[MCC_BURST], *p;
+    uint32_t taken = 0, n = 0;
+    bool leaves;
+    while (taken < MCC_LOOP_TAKE && (p = mcc_crew_take(loop->crew, core, from, &leaves)) != NULL) {
+        taken++;
+        if (leaves) {
+            uint8_t checksums = core->checksums;
+            core->checksums = MCC_CHECKSUMS_KEEP; /* it is as it shall leave */
+            mcc_core_send(core, p, p->out_port);
+            core->checksums = checksums;
+        } else {
+            burst[n++] = p;
+        }
+        if (n == MCC_BURST) {
+            loop->ops->burst(loop->sink.box, burst, n);
+            n = 0;
+        }
+        if (core->out_count >= MCC_IO_QUEUE)
+            io_loop_drain(&loop->sink);
+    }
+    if (n)
+        loop->ops->burst(loop->sink.box, burst, n);
+    io_loop_drain(&loop->sink);
+    return taken;
+}
+
+bool mcc_loop_take(struct mcc_loop *loop)
+{
+    uint32_t taken = 0;
+    for (uint32_t i = 0; loop->crew && i < loop->crew->cores; i++)
+        taken += i != loop->sink.core->core ? io_loop_take(loop, i) : 0;
+    return taken > 0;
+}
+
+void mcc_loop_join(struct mcc_loop *loop, struct mcc_crew *crew)
+{
+    loop->crew = crew;
+    loop->sink.sort = io_loop_sort;
+    loop->sink.core->hand = io_loop_hand;
+    loop->sink.core->hand_to = loop;
+}
+
+void mcc_loop_shares(const struct mcc_loop *loop, struct mcc_loop_share *share)
+{
+    const struct mcc_crew_member *me = &loop->crew->member[loop->sink.core->core];
+    *share = (struct mcc_loop_share){.packets = me->heavy.packets,
+                                     .handed_out = me->handed_out,
+                                     .handed_in = me->handed_in,
+                                     .sent_out = me->sent_out,
+                                     .sent_in = me->sent_in,
+                                     .most = mcc_heavy_most(&me->heavy),
+                                     .busy = me->busy,
+                                     .all = me->all};
 }
 
 /* ---------------------------------------------------------------- turns */
@@ -175,7 +297,7 @@ static bool io_loop_look(struct mcc_loop *loop)
         came = came || n > 0;
     }
     mcc_io_flush(&loop->sink);
-    return came;
+    return mcc_loop_take(loop) || came;
 }
 
 static bool io_loop_polled(const struct mcc_loop *loop)
@@ -189,7 +311,7 @@ static bool io_loop_polled(const struct mcc_loop *loop)
 /* Sleeps until a frame comes, a timer is due, or `until`; false: a signal came. */
 static bool io_loop_sleep(struct mcc_loop *loop, uint64_t now, uint64_t until)
 {
-    struct pollfd f[MCC_MAX_PORTS];
+    struct pollfd f[MCC_MAX_PORTS + 1];
     nfds_t n = 0;
     uint64_t due = loop->sink.core->due;
     until = due < until ? due : until;
@@ -204,15 +326,25 @@ static bool io_loop_sleep(struct mcc_loop *loop, uint64_t now, uint64_t until)
         if (loop->io[i].fd >= 0)
             f[n++] = (struct pollfd){.fd = loop->io[i].fd, .events = POLLIN};
     struct timespec t = {.tv_sec = 0, .tv_nsec = (long)ns};
-    return ppoll(f, n, &t, NULL) >= 0 || errno != EINTR;
+    if (!loop->crew)
+        return ppoll(f, n, &t, NULL) >= 0 || errno != EINTR;
+    uint32_t me = loop->sink.core->core;
+    f[n++] = (struct pollfd){.fd = loop->crew->member[me].wake, .events = POLLIN};
+    bool going = !mcc_crew_sleeps(loop->crew, me) || ppoll(f, n, &t, NULL) >= 0 || errno != EINTR;
+    mcc_crew_wakes(loop->crew, me);
+    return going;
 }
 
 void mcc_loop_run(struct mcc_loop *loop, uint64_t ns)
 {
-    uint64_t until = mcc_loop_now(loop) + ns;
-    bool going = true;
+    uint64_t began = mcc_loop_now(loop), until = began + ns, last = began, busy = 0;
+    bool going = true, did = false;
     while (going) {
         bool came = io_loop_look(loop);
+        busy += did ? loop->sink.now - last
+                    : 0; /* from look to look, where there was no sleep between */
+        last = loop->sink.now;
+        did = came;
         loop->idle = came ? 0 : loop->idle;
         uint64_t now = came ? loop->sink.now : mcc_loop_now(loop);
         if (now >= loop->sink.core->due || !came) {
@@ -220,6 +352,10 @@ void mcc_loop_run(struct mcc_loop *loop, uint64_t ns)
             io_loop_drain(&loop->sink);
         }
         going = now < until && (came || io_loop_sleep(loop, now, until));
+    }
+    if (loop->crew) {
+        loop->crew->member[loop->sink.core->core].busy += busy;
+        loop->crew->member[loop->sink.core->core].all += mcc_loop_now(loop) - began;
     }
     for (uint32_t i = 0; i < loop->ports; i++) {
         struct mcc_io *io = &loop->io[i];

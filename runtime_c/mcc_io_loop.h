@@ -13,6 +13,7 @@
 
 struct mcc_packet;
 struct mcc_core;
+struct mcc_crew;
 struct mcc_loop;
 
 /* What the module's box does. `burst` takes `n` packets, owned by it from then on; `advance` runs what is due up to a time, in
@@ -21,6 +22,8 @@ struct mcc_loop_ops {
     void (*burst)(void *box, struct mcc_packet **packets, uint32_t n);
     void (*advance)(void *box, uint64_t to);
     void (*finish)(void *box);
+    /* The core of a parsed packet; *spread: of what that is decided, 0: nothing. Of boxes in a crew. */
+    uint32_t (*owner)(const void *box, const struct mcc_packet *p, uint32_t *spread);
 };
 
 /* NULL: no memory. `box` and `core` (its core) are borrowed until mcc_loop_free. split: super-frames are cut into segments
@@ -31,8 +34,22 @@ struct mcc_loop *mcc_loop_new(const struct mcc_loop_ops *ops, void *box, struct 
 /* Closes the ports; nothing of them is left. */
 void mcc_loop_free(struct mcc_loop *loop);
 
+/* The loop works for one core of a crew (mcc_crew.h), borrowed; each core's loop joins before ports are opened. */
+void mcc_loop_join(struct mcc_loop *loop, struct mcc_crew *crew);
+
+/* What a core of a crew has done: packets that it handled, gave to others and got from others to handle, and to send; packets of
+ * its most frequent spread; ns in which it was not waiting, and all of its ns. */
+struct mcc_loop_share {
+    uint64_t packets, handed_out, handed_in, sent_out, sent_in, most, busy, all;
+};
+void mcc_loop_shares(const struct mcc_loop *loop, struct mcc_loop_share *share);
+
+/* Handles and sends what other cores have left in the rings; whether there was anything. For the end of a run. */
+bool mcc_loop_take(struct mcc_loop *loop);
+
 /* Binds a port: "afpacket" and an interface, "tap" and a name, "null" and "", "dpdk" and NAME[,ARGUMENTS]. 0 or -errno: EPROTONOSUPPORT no such type,
- * ELIBACC its library is not there, ENODEV no such interface, ENETDOWN it is down, EPFNOSUPPORT it is no Ethernet, EPERM no right to. */
+ * ELIBACC its library is not there, ENODEV no such interface, ENETDOWN it is down, EPFNOSUPPORT it is no Ethernet, EPERM no right to. In
+ * a crew, EXDEV: the device cannot be opened once more, core 0 has it for all. */
 int mcc_loop_open(struct mcc_loop *loop, uint32_t port, const char *type, const char *device);
 
 /* Frames go through for at most `ns`; returns earlier on a signal. */

@@ -28,4 +28,5 @@ const struct mcc_io_type mcc_io_null = {.name = "null",
                                         .open = io_null_open,
                                         .close = io_null_close,
                                         .in = io_null_in,
-                                        .out = io_null_out};
+                                        .out = io_null_out,
+                                        .many = true};

@@ -44,6 +44,8 @@ static int io_tap_open(struct mcc_io *io)
     if (strlen(io->device) >= sizeof r.ifr_name)
         return -EINVAL;
     memcpy(r.ifr_name, io->device, strlen(io->device) + 1);
+    if (io->instances > 1) /* a queue a core */
+        r.ifr_flags = (short)(r.ifr_flags | IFF_MULTI_QUEUE);
     io->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (io->fd < 0)
         return -errno;
@@ -93,5 +95,9 @@ static int io_tap_out(struct mcc_io *io, struct mcc_core *core)
     return 0;
 }
 
-const struct mcc_io_type mcc_io_tap = {
-    .name = "tap", .open = io_tap_open, .close = io_tap_close, .in = io_tap_in, .out = io_tap_out};
+const struct mcc_io_type mcc_io_tap = {.name = "tap",
+                                       .open = io_tap_open,
+                                       .close = io_tap_close,
+                                       .in = io_tap_in,
+                                       .out = io_tap_out,
+                                       .many = true};

@@ -7,13 +7,15 @@
 #include "mcc_capture.h"
 #include "mcc_capture_writer.h"
 #include "mcc_core.h"
+#include "mcc_frag_parts.h"
+#include "mcc_heavy.h"
 #if MCC_INNER
 #include "mcc_inner.h"
 #endif
 #include "mcc_parse.h"
 #include "mcc_sides.h"
 
-enum { REPLAY_LINKS = MCC_LINKS };
+enum { REPLAY_LINKS = MCC_LINKS, REPLAY_CORES = 32 };
 
 struct replay_input {
     struct mcc_capture capture;
@@ -31,13 +33,22 @@ struct replay_fragment {
 enum { REPLAY_FRAGMENTS = 64 };
 #endif
 
-struct mcc_replay {
-    const struct mcc_replay_ops *ops;
+struct replay_core {
     void *box;             /* borrowed */
     struct mcc_core *core; /* borrowed */
+    uint64_t handed;
+    struct mcc_heavy heavy;
+};
+
+struct mcc_replay {
+    const struct mcc_replay_ops *ops;
+    uint32_t count; /* of cores */
+    struct replay_core cores[REPLAY_CORES];
     uint32_t ports;
     int error;      /* errno of the first output that failed */
     uint64_t until; /* ns: later packets are not read */
+    uint64_t
+        latest; /* ns: of the packets so far; where they go back in time no core's clock does */
     bool divide;
     struct mcc_sides sides;
     uint16_t linktype[REPLAY_LINKS]; /* of packets that begin so, as the inputs call it */
@@ -61,8 +72,8 @@ struct mcc_replay *mcc_replay_new(const struct mcc_replay_ops *ops, void *box,
     if (!r)
         return NULL;
     r->ops = ops;
-    r->box = box;
-    r->core = core;
+    r->count = 1;
+    r->cores[0] = (struct replay_core){.box = box, .core = core};
     r->ports = ports;
     r->until = UINT64_MAX;
     r->linktype[MCC_LINK_ETHERNET] = 1;
@@ -197,11 +208,118 @@ static uint8_t replay_side(struct mcc_replay *r, const struct mcc_capture_record
     return mcc_sides_of(&r->sides, &p);
 }
 
+/* ---------------------------------------------------------------- cores */
+
+/* Of a box: a datagram that was joined is another core's. */
+static void replay_hand(void *to, struct mcc_packet *p, uint32_t core, uint32_t spread)
+{
+    struct mcc_replay *r = to;
+    struct replay_core *other = &r->cores[core];
+    struct mcc_packet *copy = mcc_frag_copy(other->core->buffers, p);
+
+    for (uint32_t i = 0; i < r->count; i++)
+        if (mcc_buffer_is_of(&r->cores[i].core->buffers->small, p) ||
+            mcc_buffer_is_of(&r->cores[i].core->buffers->large, p)) {
+            mcc_buffer_put(r->cores[i].core->buffers, p);
+            break;
+        }
+    other->handed++;
+    if (!copy) {
+        other->core->drops[MCC_DROP_NO_BUFFER]++;
+        return;
+    }
+    mcc_heavy_add(&other->heavy, spread);
+    r->ops->burst(other->box, &copy, 1);
+}
+
+int mcc_replay_core(struct mcc_replay *r, void *box, struct mcc_core *core)
+{
+    if (r->count == REPLAY_CORES)
+        return -ENOSPC;
+    r->cores[r->count++] = (struct replay_core){.box = box, .core = core};
+    for (uint32_t i = 0; i < r->count; i++) {
+        r->cores[i].core->hand = replay_hand;
+        r->cores[i].core->hand_to = r;
+    }
+    return 0;
+}
+
+/* The core of the packet in a record; what is due elsewhere before its time happens first. */
+static uint32_t replay_owner(struct mcc_replay *r, const struct mcc_capture_record *record,
+                             uint32_t port, enum mcc_link link, uint32_t *spread)
+{
+    struct mcc_packet p = {.len = record->caplen, .at = record->at, .link = (uint8_t)link};
+
+    p.in_port = (uint8_t)port;
+    memcpy(&p.data, &record->data, sizeof p.data); /* parsing only reads */
+    mcc_parse(&p);
+    return r->ops->owner(r->cores[0].box, &p, spread);
+}
+
+/* Whether a packet at this time must wait until other cores have done what is due. */
+static bool replay_is_due(const struct mcc_replay *r, uint64_t at)
+{
+    bool due = false;
+
+    for (uint32_t i = 0; i < r->count; i++)
+        due = due || at >= r->cores[i].core->due;
+    return due;
+}
+
+static void replay_burst(struct mcc_replay *r, uint32_t core, struct mcc_packet **burst, uint32_t n)
+{
+    if (n)
+        r->ops->burst(r->cores[core].box, burst, n);
+    (void)mcc_replay_drain(r);
+}
+
+/* mcc_replay_step() for several cores: packets in a row of one core are a burst. */
+static void replay_spread(struct mcc_replay *r, uint32_t packets)
+{
+    struct mcc_packet *burst[MCC_BURST];
+    struct replay_input *in;
+    uint32_t n = 0, core = 0;
+
+    for (; packets && (in = replay_earliest(r)); packets--) {
+        const struct mcc_capture_record *record = &in->next;
+        enum mcc_link link = mcc_capture_link(record->linktype);
+        uint32_t port = r->divide ? replay_side(r, record, link) : (uint32_t)(in - r->inputs);
+        uint32_t spread, owner = replay_owner(r, record, port, link, &spread);
+        bool due = replay_is_due(r, record->at) || record->at < r->latest;
+
+        if (n == MCC_BURST || owner != core || due) {
+            replay_burst(r, core, burst, n);
+            n = 0;
+        }
+        for (uint32_t i = 0; due && i < r->count; i++) {
+            if (record->at >= r->cores[i].core->due)
+                r->ops->advance(r->cores[i].box, record->at);
+            (void)mcc_replay_drain(r);
+        }
+        core = owner;
+        if (record->at < r->latest &&
+            n == 0) /* as one core had it: what was due until then is done */
+            mcc_core_clock(r->cores[core].core, r->latest);
+        r->latest = record->at > r->latest ? record->at : r->latest;
+        mcc_heavy_add(&r->cores[core].heavy, spread);
+        burst[n] = mcc_core_receive(r->cores[core].core, record->data, record->caplen, record->len,
+                                    record->at, (uint8_t)port, (uint8_t)link);
+        n += burst[n] != NULL;
+        in->packets++;
+        replay_advance(r, in);
+    }
+    replay_burst(r, core, burst, n);
+}
+
 int mcc_replay_step(struct mcc_replay *r, uint32_t packets)
 {
     struct mcc_packet *burst[MCC_BURST];
     struct replay_input *in = NULL;
 
+    if (r->count > 1) {
+        replay_spread(r, packets);
+        return r->error ? -r->error : replay_earliest(r) != NULL;
+    }
     while (packets && (in = replay_earliest(r))) {
         uint32_t n = 0;
 
@@ -211,14 +329,14 @@ int mcc_replay_step(struct mcc_replay *r, uint32_t packets)
             enum mcc_link link = mcc_capture_link(record->linktype);
             uint32_t port = r->divide ? replay_side(r, record, link) : (uint32_t)(in - r->inputs);
 
-            burst[n] = mcc_core_receive(r->core, record->data, record->caplen, record->len,
+            burst[n] = mcc_core_receive(r->cores[0].core, record->data, record->caplen, record->len,
                                         record->at, (uint8_t)port, (uint8_t)link);
             n += burst[n] != NULL;
             in->packets++;
             replay_advance(r, in);
         }
         if (n)
-            r->ops->burst(r->box, burst, n);
+            r->ops->burst(r->cores[0].box, burst, n);
         if (mcc_replay_drain(r) < 0)
             return -r->error;
     }
@@ -259,10 +377,8 @@ int mcc_replay_output(struct mcc_replay *r, uint32_t port, int fd)
     return 0;
 }
 
-int mcc_replay_drain(struct mcc_replay *r)
+static void replay_drain(struct mcc_replay *r, struct mcc_core *core)
 {
-    struct mcc_core *core = r->core;
-
     for (uint32_t i = 0; i < core->out_count; i++) {
         struct mcc_packet *p = core->out[i];
         struct mcc_capture_writer *w = r->writers[p->out_port];
@@ -276,13 +392,21 @@ int mcc_replay_drain(struct mcc_replay *r)
         mcc_buffer_put(core->buffers, p);
     }
     core->out_count = 0;
+}
+
+int mcc_replay_drain(struct mcc_replay *r)
+{
+    for (uint32_t i = 0; i < r->count; i++)
+        replay_drain(r, r->cores[i].core);
     return -r->error;
 }
 
 int mcc_replay_finish(struct mcc_replay *r)
 {
-    r->ops->finish(r->box);
-    (void)mcc_replay_drain(r);
+    for (uint32_t i = 0; i < r->count; i++) {
+        r->ops->finish(r->cores[i].box);
+        (void)mcc_replay_drain(r);
+    }
     for (uint32_t i = 0; i < r->owned_count; i++) {
         int rc = mcc_capture_writer_flush(r->owned[i]);
         if (rc < 0 && !r->error)
@@ -306,6 +430,14 @@ const char *mcc_replay_error(const struct mcc_replay *r, uint32_t port, uint64_t
 int mcc_replay_opaque(const struct mcc_replay *r)
 {
     return r->linktype_known[MCC_LINK_OPAQUE] ? r->linktype[MCC_LINK_OPAQUE] : -1;
+}
+
+void mcc_replay_share(const struct mcc_replay *r, uint32_t n, uint64_t *packets, uint64_t *handed,
+                      uint64_t *most)
+{
+    *packets = r->cores[n].heavy.packets;
+    *handed = r->cores[n].handed;
+    *most = mcc_heavy_most(&r->cores[n].heavy);
 }
 
 uint64_t mcc_replay_done(const struct mcc_replay *r)

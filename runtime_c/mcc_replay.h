@@ -22,12 +22,23 @@ struct mcc_replay_ops {
     void (*burst)(void *box, struct mcc_packet **packets, uint32_t n);
     void (*finish)(void *box);
     uint64_t inner; /* bit i: port i looks into tunnels (mcc_inner.h) */
+    /* Where there are several boxes: what is due up to a time, in ns, and the box of a parsed packet. */
+    void (*advance)(void *box, uint64_t to);
+    uint32_t (*owner)(const void *box, const struct mcc_packet *p, uint32_t *spread);
 };
 
 /* NULL: no memory. `box` and `core` (its core) are borrowed until mcc_replay_free. */
 struct mcc_replay *mcc_replay_new(const struct mcc_replay_ops *ops, void *box,
                                   struct mcc_core *core, uint32_t ports);
 void mcc_replay_free(struct mcc_replay *r);
+
+/* One more core: each packet goes to the box that it belongs to, in order of arrival, and what leaves is written in the
+ * order of the arrivals that caused it. All boxes have the same `ops`. 0, or -ENOSPC above 32. */
+int mcc_replay_core(struct mcc_replay *r, void *box, struct mcc_core *core);
+
+/* Of core `n`: packets that it handled, got of others to handle (joined datagrams), and of its most frequent spread. */
+void mcc_replay_share(const struct mcc_replay *r, uint32_t n, uint64_t *packets, uint64_t *handed,
+                      uint64_t *most);
 
 /* Packets for `port` come from a capture in memory, borrowed. 0, or -1: mcc_replay_error says what is wrong with it. */
 int mcc_replay_input(struct mcc_replay *r, uint32_t port, const void *base, size_t length);

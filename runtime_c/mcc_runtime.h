@@ -13,6 +13,7 @@
 #include "mcc_parse.h"
 #include "mcc_checksum.h"
 #include "mcc_hash.h"
+#include "mcc_steer.h"
 #include "mcc_mem.h"
 #include "mcc_list.h"
 #include "mcc_pool.h"
@@ -37,8 +38,11 @@
 #include "mcc_capture.h"
 #include "mcc_capture_writer.h"
 #include "mcc_sides.h"
+#include "mcc_ring.h"
+#include "mcc_heavy.h"
 #include "mcc_replay.h"
 #include "mcc_io.h"
+#include "mcc_crew.h"
 #include "mcc_io_loop.h"
 
 #include "mcc_mem.c"
@@ -74,6 +78,7 @@
 #include "mcc_capture.c"
 #include "mcc_capture_writer.c"
 #include "mcc_sides.c"
+#include "mcc_ring.c"
 #include "mcc_replay.c"
 #include "mcc_io_frame.c"
 #include "mcc_io_gso.c"
@@ -85,6 +90,7 @@
 #ifdef MCC_DPDK
 #include "mcc_io_dpdk.c"
 #endif
+#include "mcc_crew.c"
 #include "mcc_io_loop.c"
 
 struct mcc_box;
@@ -105,6 +111,10 @@ void mcc_box_finish(struct mcc_box *box, bool run_out);
 uint32_t mcc_box_out(struct mcc_box *box, struct mcc_packet ***packets);
 void mcc_box_sent(struct mcc_box *box);
 uint32_t mcc_box_buffers(const struct mcc_box *box);
+/* The core of parsed packet p; *spread: of what that is decided, 0: nothing. */
+uint32_t mcc_box_owner(const struct mcc_box *box, const struct mcc_packet *p, uint32_t *spread);
+uint32_t mcc_box_owner_of(const struct mcc_box *box, uint8_t port, uint8_t link,
+                          const uint8_t *data, uint32_t len, uint32_t *spread);
 const struct mcc_count *mcc_box_walks(const struct mcc_box *box, uint32_t *n);
 const struct mcc_count *mcc_box_sites(const struct mcc_box *box, uint32_t *n);
 const uint64_t *mcc_box_drops(const struct mcc_box *box, uint32_t *n);

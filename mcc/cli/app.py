@@ -13,7 +13,6 @@ import typer
 from mcc.cli import chains, doctor, matching, running, scaffold, setting
 from mcc.cli.console import USAGE, errors, fail, out, say
 from mcc.cli.explaining import explained
-from mcc.run.usage import UsageError
 from mcc.version import VERSION
 
 app = typer.Typer(name="mcc", add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
@@ -95,7 +94,8 @@ def run(chain: ChainArg,
         stats: Annotated[str | None, typer.Option(metavar="FILE", help="statistics, JSON")] = None,
         sessions: Annotated[str | None, typer.Option(metavar="FILE", help="one line a session, JSON")] = None,
         alerts: Annotated[str | None, typer.Option(metavar="FILE", help="one line an alert, JSON")] = None,
-        cores: Annotated[int, typer.Option(min=1, help="worker threads")] = 1,
+        cores: Annotated[int, typer.Option(min=1, max=32, metavar="N", help="cores that share the work, each with its "
+                                        "own part of the sessions")] = 1,
         duration: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="of the capture's time, or live; 0: "
                                                 "all")] = 0,
         max_sessions: Annotated[int, typer.Option(min=1, help="sessions at once; then the oldest goes")] = 1 << 20,
@@ -108,10 +108,8 @@ def run(chain: ChainArg,
         ) -> None:
     """Run a chain over captures or on live interfaces, and print a summary. `mcc set` steers one on interfaces."""
     with errors():
-        if cores != 1:
-            raise UsageError("this build runs a chain on one core", "leave --cores out")
         wanted = running.Wanted(capture, output, tuple(port or ()), stats, sessions, alerts, duration, max_sessions,
-                                checksums.value if checksums else None, live, metrics)
+                                checksums.value if checksums else None, live, metrics, cores)
         raise typer.Exit(running.run(chain, wanted))
 
 
@@ -127,10 +125,12 @@ def set_command(what: Annotated[list[str] | None, typer.Argument(
 @app.command()
 def check(chain: ChainArg,
           verbose: Annotated[bool, typer.Option("-v", help="also what the compiler could not prove")] = False,
-          strict: Annotated[bool, typer.Option(help="an index that cannot be proved is an error")] = False) -> None:
+          strict: Annotated[bool, typer.Option(help="an index that cannot be proved is an error")] = False,
+          cores: Annotated[int, typer.Option(min=1, max=32, metavar="N", help="also whether its state can be split "
+                                             "between N cores")] = 1) -> None:
     """Show every error and warning of a chain, in one go."""
     with errors():
-        chains.check(chain, verbose, strict)
+        chains.check(chain, verbose, strict, cores)
 
 
 @app.command()

@@ -30,9 +30,10 @@ def compiled(spec: str, *, strict: bool = False, notes: bool = False, lines: Mod
     return result
 
 
-def check(spec: str, verbose: bool, strict: bool) -> None:
-    """Errors and warnings, then one line that all is well."""
+def check(spec: str, verbose: bool, strict: bool, cores: int = 1) -> None:
+    """Errors and warnings, then one line that all is well: also on so many cores."""
     result = compiled(spec, strict=strict, notes=verbose)
+    result.check_cores(cores)
     warnings = sum(d.severity == "warning" for d in result.report.items)
     notes = sum(d.severity == "note" for d in result.report.items)
     words = [count(warnings, "warning")] if warnings else []

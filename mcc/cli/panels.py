@@ -18,6 +18,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from mcc.cli.cores import cores_line, cores_table
 from mcc.cli.rates import Rates, bars, chart, clock, short
 from mcc.run.errands import Snapshot
 
@@ -38,6 +39,10 @@ def picture(rates: Rates, size: tuple[int, int], devices: Mapping[str, str], mes
     left = height - 1 - (len(shown) + 3) - (_MIDDLE + 2) - len(said)
     parts: list[RenderableType] = [_title(rates.now, width), _ports(rates, shown, len(ports), width, devices),
                                    _middle(rates, width)]
+    cores = len(rates.now.stats["cores"]["each"]) + 3 if "cores" in rates.now.stats else 0
+    if cores and left >= cores:
+        parts.append(_cores(rates, width, cores))
+        left -= cores
     if left >= 4:
         needed = len(rates.now.stats["elements"]) + len(rates.now.stats["contexts"])
         parts.append(_elements(rates, width, left - 3))
@@ -63,6 +68,8 @@ def line(rates: Rates) -> str:
     drops = rates.of("drops")
     if drops:
         parts.append(f"drops {short(drops)}/s ({_worst(rates)})")
+    if cores := cores_line(s.stats):
+        parts.append(cores)
     if s.total:
         parts.append(f"{100 * s.done // s.total} %")
     return "  ".join(parts)
@@ -140,6 +147,11 @@ def _port_name(s: Snapshot, name: str, device: str) -> Text:
     elif device:
         text.append(f" {device}", style="not bold bright_black")
     return text
+
+
+def _cores(rates: Rates, width: int, height: int) -> Panel:
+    stats = rates.now.stats
+    return _panel(cores_table(stats, _table(), rates), f"cores, skew {stats['cores']['skew']:.2f}", width, height)
 
 
 def _middle(rates: Rates, width: int) -> Columns:

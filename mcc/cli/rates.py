@@ -45,7 +45,7 @@ def number(s: Snapshot, path: Sequence[str]) -> float:
     """What stands at a path of the statistics, 0 where there is nothing."""
     value: Any = s.stats
     for key in path:
-        value = value.get(key, 0)
+        value = value[int(key)] if isinstance(value, list) else value.get(key, 0)
     return float(sum(value.values()) if isinstance(value, Mapping) else value)
 
 

@@ -42,6 +42,7 @@ class Wanted:
     checksums: str | None = None
     live: bool = False
     metrics: str | None = None
+    cores: int = 1
 
     @property
     def on_stdout(self) -> list[str]:
@@ -62,9 +63,11 @@ def run(spec: str, wanted: Wanted) -> int:
     address = _address(wanted.metrics)
     specs = parse_port_options(wanted.ports)
     compiled = chains.compiled(spec)
+    compiled.check_cores(wanted.cores)
     bindings = bind(compiled.graph.ports, wanted.capture, wanted.output, specs, f"chain {compiled.graph.name}")
     checksums = wanted.checksums or ("verify" if bindings.live else "keep")
-    options = RunOptions(wanted.stats, wanted.sessions, wanted.alerts, wanted.max_sessions, checksums, wanted.duration)
+    options = RunOptions(wanted.stats, wanted.sessions, wanted.alerts, wanted.max_sessions, checksums, wanted.duration,
+                         wanted.cores)
     module = RunnableModule(Module(compiled, io={p.kind for p in bindings.ports}))
     devices = {p.port: f"{p.kind}:{p.device}" if p.device else p.source or p.kind for p in bindings.ports}
     with watched(compiled.name, chain_file(spec), devices, live=wanted.live, plain=wanted.prints_meanwhile,

@@ -9,6 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from mcc.cli.cores import cores_table, skew_text
+
 Stats = Mapping[str, Any]
 
 
@@ -33,6 +35,8 @@ def summary(stats: Stats) -> Group:
     for part in (_elements(stats), _sessions(stats), _drops(stats)):
         if part is not None:
             parts += ["", part]
+    if "cores" in stats:
+        parts += ["", cores_table(stats, _table()), skew_text(stats)]
     return Group(*parts)
 
 

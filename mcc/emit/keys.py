@@ -44,7 +44,7 @@ def _word_parts(kind: KeyKind, word: int) -> list[KeyPart]:
     return [p for p in kind.parts if p.word <= word < p.word + (p.width + 31) // 32]
 
 
-def _bits(field: str) -> tuple[int, int]:
+def bits_of(field: str) -> tuple[int, int]:
     """First bit and width of a key field in its layer."""
     if field.startswith("l4."):
         return (0 if field == "l4.sport" else 16), 16
@@ -61,7 +61,7 @@ def _part_value(part: KeyPart, word: int) -> str:
         return "(p->vlans | (uint32_t)p->link << 4)"
     if part.field == "walk":
         return "walk"
-    bit, width = _bits(part.field)
+    bit, width = bits_of(part.field)
     if width <= 32:
         return _load(part.field, bit, width)
     start = bit + 32 * (word - part.word)

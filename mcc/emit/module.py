@@ -18,18 +18,19 @@ from mcc.emit.names import Names, c_name, entry_name, file_name
 from mcc.emit.natives import open_database, uses_hyperscan
 from mcc.emit.replies import foreseen, says_reply_key
 from mcc.emit.scene import Scene, Site, walk_name
+from mcc.emit.steering import print_steering
 from mcc.emit.structs import print_map_start, print_state, print_state_init, print_struct
 from mcc.emit.tables import incbin
 from mcc.ir.element import Code, CounterDecl, HsDecl, LiveDecl, MapDecl, PerCoreDecl, PortsDecl
 from mcc.ir.func import StructType
 from mcc.ir.graph import Graph
-from mcc.ir.plan import End, KeyKind, Leaf, Plans, Stage, Step
+from mcc.ir.plan import End, KeyKind, Leaf, Plans, Stage, Steering, Step
 
 CORE_REASONS = ("no_buffer", "out_full", "no_session", "checksum", "parked_long", "unlinked",
                 "tcp_duplicate", "tcp_answered", "tcp_window", "tcp_full", "tcp_late", "tcp_closed", "tcp_policy",
                 "refused",
                 "frag_joined", "frag_duplicate", "frag_overlap", "frag_malformed", "frag_limit", "frag_timeout",
-                "sealed", "no_way_back")
+                "sealed", "no_way_back", "core_full")
 """Drop reasons of every chain, in the order of enum mcc_reason."""
 
 BOX_MEMBERS = frozenset({
@@ -69,6 +70,7 @@ class _Printer:
     graph: Graph
     codes: Mapping[int, Code]
     plans: Plans
+    steering: Steering
     version: str
     source: str
     about: tuple[str, ...]
@@ -147,6 +149,7 @@ class _Printer:
             "nodes": nodes, "structs": [*(print_struct(t, c) for t, c in self.structs.items()), first] if first else
             [print_struct(t, c) for t, c in self.structs.items()],
             "hidden": hidden, "streams": bool(hidden), "contexts": bool(self.graph.contexts),
+            "steering": print_steering(self.steering, self.graph.ports),
             "fragments": context_tables.fragments(self.graph.contexts),
             "digests": any(uses_digests(c) for c in self.codes.values()),
             "hyperscan": any(uses_hyperscan(c) for c in self.codes.values()),
@@ -177,6 +180,7 @@ class _Printer:
         func = self.codes[node].handler("on_timer")
         assert elem is not None and func is not None
         return {"node": self.names[node], "ns": max(1, round(elem.__mcc_elem__.every * 1e9)),
+                "alone": elem.__mcc_elem__.cores == 1,
                 "call": f"{self.scene.handler(node, func)}(box)",
                 "releases": walks.release_calls(self.scene, node, func)}
 
@@ -344,14 +348,15 @@ def key_layout(k: KeyKind) -> str:
     return " | ".join(words)
 
 
-def print_module(graph: Graph, codes: Mapping[int, Code], plans: Plans, templates: str, *, version: str, source: str,
+def print_module(graph: Graph, codes: Mapping[int, Code], plans: Plans, templates: str, *, steering: Steering,
+                 version: str, source: str,
                  about: tuple[str, ...] = (), lines: Mode = "c", leaf_text: Callable[[Leaf], str],
                  batched: frozenset[tuple[int, int]] = frozenset(), ring: int = 1) -> Module:
     """The C of the chain. `templates`: folder of the jinja2 templates; `lines`: "c" or "python" (#line);
     `batched`: walks that are handled in batches; `ring`: batches open at once."""
     env = jinja2.Environment(loader=jinja2.FileSystemLoader(templates), undefined=jinja2.StrictUndefined,
                              trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False)
-    return _Printer(graph, codes, plans, version, source, about, lines, leaf_text, env, batched, ring).run()
+    return _Printer(graph, codes, plans, steering, version, source, about, lines, leaf_text, env, batched, ring).run()
 
 
 __all__ = ["CORE_REASONS", "Module", "Value", "print_module"]

@@ -179,3 +179,44 @@ class Plans:
     leaves: tuple[Leaf, ...]
     layout: Layout
     emits: tuple[Emit, ...] = ()
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What decides the core of a cell's packets: `fields` of their headers; none: core 0. symmetric: packets and their
+    answers (src and dst exchanged) have one value."""
+
+    fields: tuple[str, ...] = ()
+    symmetric: bool = False
+
+
+@dataclass(frozen=True)
+class PortRange:
+    """Answers to `address` (IPv4, host order) with a destination port lo..hi belong to the core whose part of the range
+    the port is in: its `Ports` gave it out."""
+
+    address: int
+    lo: int
+    hi: int
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Packets that come in by `port` with these layers; `net` and `transport` as mcc.ir.classify has them."""
+
+    port: int
+    net: str
+    transport: str
+
+
+@dataclass(frozen=True)
+class Steering:
+    """Which core a packet belongs to. `ranges` go before `cells` in those cells that `ranged` holds. by_fragment:
+    fragments are joined before the chain, on the core of their addresses. by_quote: no state is of ICMP packets, so
+    that errors may go to the core of the segment that they are about."""
+
+    cells: tuple[tuple[Cell, Spread], ...]
+    ranges: tuple[PortRange, ...] = ()
+    ranged: frozenset[Cell] = frozenset()
+    by_fragment: bool = False
+    by_quote: bool = False

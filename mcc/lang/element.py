@@ -51,7 +51,8 @@ MISSING: Any = object()
 class ElemType:
     """What the decorator collected. `others`: what happens on a plain link to a packet outside the class:
     "pass" (it goes by, to output 0) or "drop". `every`: seconds between calls of on_timer, 0: never. max_hold: bytes
-    of a stream that may be held; on_overflow: what happens beyond, "release" or "close"."""
+    of a stream that may be held; on_overflow: what happens beyond, "release" or "close". cores: 1: core 0 alone handles
+    what reaches it, 0: any."""
 
     name: str
     python: type
@@ -67,6 +68,7 @@ class ElemType:
     span: Span
     max_hold: int = 65536
     on_overflow: str = "release"
+    cores: int = 0
 
     def handler(self, role: str, port: int = 0) -> Handler | None:
         return next((h for h in self.handlers if h.role == role and h.port == port), None)
@@ -155,6 +157,8 @@ def _check_declaration(t: ElemType) -> None:
              "conn= is shared by both directions; use scratch=, or Session(..., bidirectional=True)")
     if t.others not in ("pass", "drop"):
         fail(t.span, f"others={t.others!r} of {t.name} is neither 'pass' nor 'drop'")
+    if t.cores not in (0, 1):
+        fail(t.span, f"cores={t.cores!r} of {t.name} is neither 0 nor 1", "cores=1: one core has its packets")
     if t.handler("process_packet") and t.handler("process_batch"):
         fail(t.span, f"{t.name} has both process_packet and process_batch", "keep one of them")
     if not t.handlers:
@@ -196,18 +200,20 @@ def element(c: type[C], /) -> type[C]: ...
 @dataclass_transform(field_specifiers=(), kw_only_default=False)
 def element(*, session: Session | None = None, cls: Cls | None = None, scratch: type | None = None,
             conn: type | None = None, ports: tuple[int, int] = (1, 1), others: str = "pass", every: float = 0,
-            max_hold: int = 65536, on_overflow: str = "release", name: str = "") -> Callable[[type[C]], type[C]]: ...
+            max_hold: int = 65536, on_overflow: str = "release", cores: int = 0,
+            name: str = "") -> Callable[[type[C]], type[C]]: ...
 
 
 def element(c: Any = None, /, *, session: Session | None = None, cls: Cls | None = None, scratch: type | None = None,
             conn: type | None = None, ports: tuple[int, int] = (1, 1), others: str = "pass", every: float = 0,
-            max_hold: int = 65536, on_overflow: str = "release", name: str = "") -> Any:
+            max_hold: int = 65536, on_overflow: str = "release", cores: int = 0, name: str = "") -> Any:
     """Declare an element: which packets it wants, how they group into sessions, how much state it keeps (paper II).
 
     cls: traffic class; session: grouping, each listed field is populate-from-packet; scratch: a @struct kept per
     session and direction; conn: a @struct shared by both directions; ports: numbers of inputs and outputs;
     others: "pass" or "drop" for packets outside the class on a plain link; every: seconds between on_timer calls;
-    max_hold: bytes of a stream that may be held (1 to 2^24), on_overflow: what happens beyond, "release" or "close".
+    max_hold: bytes of a stream that may be held (1 to 2^24), on_overflow: what happens beyond, "release" or "close";
+    cores=1: with `--cores N` one core handles all packets that may reach it, and its timer (docs/live.md, Many cores).
     Raises CompileError, with the class's place, for a declaration that cannot be right.
     """
     def wrap(k: type) -> type:
@@ -215,7 +221,7 @@ def element(c: Any = None, /, *, session: Session | None = None, cls: Cls | None
         if not issubclass(k, Element):
             fail(span, f"{k.__name__} must derive from Element", f"class {k.__name__}(Element):")
         t = ElemType(name or k.__name__, k, session, cls, scratch, conn, ports, others, every,
-                     _collect_params(k), _collect_handlers(k), span, max_hold, on_overflow)
+                     _collect_params(k), _collect_handlers(k), span, max_hold, on_overflow, cores)
         _check_declaration(t)
         k.__mcc_elem__ = t
         k.__init__ = _make_init(t.params)  # type: ignore[method-assign]

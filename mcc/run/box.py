@@ -16,6 +16,7 @@ from mcc.ir.element import LiveDecl
 from mcc.lang.parameter import Parameter, find
 from mcc.lang.sent import Sent
 from mcc.run.records import Records
+from mcc.run.shares import Share
 from mcc.run.stats import collect
 
 LINKS = {"ethernet": 0, "raw": 1, "sll": 2, "sll2": 3, "null": 4, "opaque": 5, "ppp": 6, "802.11": 7,
@@ -32,7 +33,7 @@ class Box:
 
     def __init__(self, module: Any, *, start_ns: int = 0, max_sessions: int = 1 << 20, checksums: str = "keep",
                  log_sessions: bool = True, log_alerts: bool = True, link: str = "ethernet", seed: int | None = None,
-                 buffers: int = 16384, cores: int = 1, core: int = 0) -> None:
+                 buffers: int = 16384, cores: int = 1, core: int = 0, steer_seed: int = 0) -> None:
         self.module, self.ffi, self.lib = module, module.built.ffi, module.built.lib
         self.compiled = module.compiled
         self.ports: tuple[str, ...] = self.compiled.graph.ports
@@ -41,8 +42,9 @@ class Box:
             raise MccError(f"--max-sessions {max_sessions} is not within 1 to {(1 << 24) - 1}")
         config = self.ffi.new("struct mcc_config *", {
             "start": start_ns, "seed": seed if seed is not None else int.from_bytes(os.urandom(8), "little"),
-            "max_sessions": max_sessions, "core": core, "cores": cores, "checksums": CHECKSUMS[checksums],
-            "log_sessions": log_sessions, "log_alerts": log_alerts, "buffers": buffers, "large_buffers": 64})
+            "max_sessions": max_sessions, "core": core, "cores": cores, "steer_seed": steer_seed,
+            "checksums": CHECKSUMS[checksums], "log_sessions": log_sessions, "log_alerts": log_alerts,
+            "buffers": buffers, "large_buffers": 64})
         self.box = self.lib.mcc_box_open(config)
         if self.box == self.ffi.NULL:
             raise MccError(f"not enough memory for {max_sessions} sessions: give a smaller --max-sessions")
@@ -157,16 +159,26 @@ class Box:
     # ------------------------------------------------------------ live ports
 
     @property
+    def cores(self) -> int:
+        """Of the run."""
+        return 1
+
+    def shares(self) -> list[Share]:
+        """What each of several cores has done; of one there is nothing to say."""
+        return []
+
+    @property
     def contexts(self) -> bool:
         """Whether the chain has streams."""
         return bool(self.lib.mcc_box_contexts(self.box) != self.ffi.NULL)
 
-    def loop(self, start: int, split: bool) -> Any:
-        """A `struct mcc_loop *` over this box, for mcc.run.live. Given back by mcc_loop_free."""
+    def loops(self, start: int, split: bool) -> list[Any]:
+        """A `struct mcc_loop *` over this box, for mcc.run.live; NULL where there is no memory. Given back by
+        mcc_loop_free."""
         ops = self.ffi.new("struct mcc_loop_ops *")
         self.lib.mcc_box_loop_ops(ops)
         self._replay = ops
-        return self.lib.mcc_loop_new(ops, self.box, self.core, len(self.ports), start, split)
+        return [self.lib.mcc_loop_new(ops, self.box, self.core, len(self.ports), start, split)]
 
     def close(self) -> None:
         """Gives the memory back; the box cannot be used afterwards."""

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any, Protocol
 
@@ -28,9 +30,10 @@ Say = Callable[[str], None]
 
 
 class LiveBox(ReplayBox, Protocol):
-    """What is needed of a box. `loop`: a `struct mcc_loop *`, freed by mcc_loop_free; `contexts`: it has streams."""
+    """What is needed of a box. `loops`: a `struct mcc_loop *` a core, freed by mcc_loop_free; `contexts`: it has
+    streams."""
 
-    def loop(self, start: int, split: bool) -> Any: ...
+    def loops(self, start: int, split: bool) -> list[Any]: ...
     @property
     def contexts(self) -> bool: ...
 
@@ -44,7 +47,7 @@ class LiveModule(Protocol):
     def name(self) -> str: ...
 
     def open_live(self, *, start: int, max_sessions: int, checksums: str, log_sessions: bool,
-                  log_alerts: bool) -> LiveBox: ...
+                  log_alerts: bool, cores: int) -> LiveBox: ...
 
 
 def run_live(module: LiveModule, bindings: Bindings, options: RunOptions, *, say: Say | None = None,
@@ -62,7 +65,8 @@ def run_live(module: LiveModule, bindings: Bindings, options: RunOptions, *, say
                 stack.callback(file.close)
         start = time.time_ns()
         box = module.open_live(start=start, max_sessions=options.max_sessions, checksums=options.checksums,
-                               log_sessions=lines[0] is not None, log_alerts=lines[1] is not None)
+                               log_sessions=lines[0] is not None, log_alerts=lines[1] is not None,
+                               cores=options.cores)
         stack.callback(box.close)
         run = _Live(module, box, bindings, (lines[0], lines[1]), stats, say or (lambda text: None),
                     errands or Errands())
@@ -83,7 +87,7 @@ class _Live:
         self.sessions, self.alerts = lines
         self.lib, self.ffi = box.lib, box.ffi
         self.result = RunResult()
-        self.loop: Any = None
+        self.loops: list[Any] = []
         self.dead: dict[int, int] = {}
         self.unsummed: set[int] = set()
         self.split = False
@@ -93,21 +97,24 @@ class _Live:
         # these carry no super-frames: others' are cut
         plain = any(p.kind in ("afxdp", "dpdk") for p in self.bindings.ports)
         self.split = self.box.contexts or plain
-        self.loop = self.box.loop(start, self.split)
-        if self.loop == self.ffi.NULL:
+        self.loops = self.box.loops(start, self.split)
+        if self.ffi.NULL in self.loops:
             raise PortError("there is not enough memory for this run")
         for i, port in sorted(enumerate(self.bindings.ports), key=lambda p: not p[1].pci):
             warning = before_open(port)
             if warning:
                 self.say(warning)
-            rc = self.lib.mcc_loop_open(self.loop, i, port.kind.encode(), os.fsencode(port.opened))
-            if rc < 0:
-                why = self.ffi.string(self.lib.mcc_loop_why(self.loop, i)).decode(errors="replace")
-                raise PortError(cannot_open(port, -rc, why))
+            for loop in self.loops:
+                rc = self.lib.mcc_loop_open(loop, i, port.kind.encode(), os.fsencode(port.opened))
+                if rc == -errno.EXDEV:
+                    break  # one core has it for all
+                if rc < 0:
+                    why = self.ffi.string(self.lib.mcc_loop_why(loop, i)).decode(errors="replace")
+                    raise PortError(cannot_open(port, -rc, why))
             if note := dpdk.veth_note(port):
                 self.say(note)
         mtus = {p.interface or p.name: mtu for i, p in enumerate(self.bindings.ports)
-                if p.device and (mtu := self.lib.mcc_loop_mtu(self.loop, i))}
+                if p.device and (mtu := self.lib.mcc_loop_mtu(self.loops[0], i))}
         if len(set(mtus.values())) > 1:
             text = ", ".join(f"{device} {mtu}" for device, mtu in mtus.items())
             self.say(f"the MTUs differ ({text}): frames that are too long for a port are dropped as `refused`; "
@@ -115,40 +122,63 @@ class _Live:
 
     def run(self, duration: float, version: str) -> RunResult:
         begin = time.monotonic()
-        with interrupts() as stop:
+        with interrupts() as stop, ThreadPoolExecutor(len(self.loops), "mcc-core") as pool:
             self.say("running; Ctrl-C ends it")
             while not stop.is_set():
                 left = duration - (time.monotonic() - begin) if duration else 1.0
                 if left <= 0:
                     break
-                self.lib.mcc_loop_run(self.loop, min(SLICE, round(left * 1e9)))
+                self._slice(pool, min(SLICE, round(left * 1e9)))
                 self._poll()
                 self.errands.run(lambda: Running(self.box, time.monotonic() - begin, self._down()))
             self.errands.close()
             self.result.interrupted = stop.is_set()
-            self.lib.mcc_loop_finish(self.loop)
+            self._finish()
             self._poll()
         self._collect(version, time.monotonic() - begin)
         return self.result
 
+    def _slice(self, pool: ThreadPoolExecutor, ns: int) -> None:
+        """All cores run; core 0 in this thread, which gets the signals."""
+        others = [pool.submit(self.lib.mcc_loop_run, loop, ns) for loop in self.loops[1:]]
+        self.lib.mcc_loop_run(self.loops[0], ns)
+        for other in others:
+            other.result()
+
+    def _finish(self) -> None:
+        """What is between the cores arrives, the boxes end, and what leaves then is sent."""
+        self._settle()
+        for loop in self.loops:
+            self.lib.mcc_loop_finish(loop)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Until the rings are empty."""
+        while any(self.lib.mcc_loop_take(loop) for loop in self.loops):
+            pass
+
     def close(self) -> None:
         """Shut the ports."""
-        if self.loop is not None:
-            self.lib.mcc_loop_free(self.loop)
-            self.loop = None
+        for loop in self.loops:
+            self.lib.mcc_loop_free(loop)
+        self.loops = []
+
+    def _total(self, of: Callable[[Any, int], int], port: int) -> int:
+        return sum(of(loop, port) for loop in self.loops)
 
     def _poll(self) -> None:
         for file, records in ((self.sessions, self.box.sessions), (self.alerts, self.box.alerts)):
             if file is not None:
                 file.write(records())
         for i, port in enumerate(self.bindings.ports):
-            error = self.lib.mcc_loop_error(self.loop, i)
+            error = next((e for loop in self.loops if (e := self.lib.mcc_loop_error(loop, i))), 0)
             if error != self.dead.get(i, 0):
                 self._changed(port, error)
                 self.dead[i] = error
-            if i not in self.unsummed and self.lib.mcc_loop_unsummed(self.loop, i):
+            unsummed = self._total(self.lib.mcc_loop_unsummed, i)
+            if i not in self.unsummed and unsummed:
                 self.unsummed.add(i)
-                self.say(unsummed_note(port, self.lib.mcc_loop_unsummed(self.loop, i)))
+                self.say(unsummed_note(port, unsummed))
 
     def _down(self) -> dict[str, str]:
         """Ports whose device is dead, and why."""
@@ -167,7 +197,7 @@ class _Live:
                 "packets_per_second": round(received / seconds) if seconds > 0 else 0}
         result.stats = {**head, **{k: v for k, v in stats.items() if k not in head}}
         for i, port in enumerate(self.bindings.ports):
-            supers, long = self.lib.mcc_loop_supers(self.loop, i), self.lib.mcc_loop_too_long(self.loop, i)
+            supers, long = self._total(self.lib.mcc_loop_supers, i), self._total(self.lib.mcc_loop_too_long, i)
             if supers and self.split:
                 result.notes.append(offload_note(port, supers))
             if long:

@@ -49,6 +49,7 @@ def families(s: Snapshot, version: str) -> Iterator[Metric]:
     yield GaugeMetricFamily("mcc_packets_held", "Packets that wait in the box", stats["held"])
     yield from _elements(stats["elements"], s)
     yield from _contexts(stats["contexts"])
+    yield from _cores(stats)
 
 
 def _labelled(kind: Any, name: str, help: str, labels: tuple[str, ...],
@@ -77,6 +78,28 @@ def _elements(elements: Mapping[str, Any], s: Snapshot) -> Iterator[Metric]:
                     (((name, k), n) for name, e in elements.items() for k, n in e["counters"].items()))
     yield _labelled(GaugeMetricFamily, "mcc_live_value", "Live parameter of an element", ("element", "parameter"),
                     (((p.element, p.name), p.value) for p in s.parameters))
+
+
+_CORE = {"packets": "Packets that a core has handled", "sessions": "Sessions that began on a core",
+         "handed_out": "Packets that a core received and another one handled",
+         "handed_in": "Packets that a core handled and another one had received",
+         "sent_out": "Packets that left by a device of core 0",
+         "sent_in": "Packets of other cores that left by a device of this one",
+         "core_full": "Packets that were lost because the ring to another core was full"}
+
+
+def _cores(stats: Mapping[str, Any]) -> Iterator[Metric]:
+    """Of runs on several cores."""
+    cores = stats.get("cores", {"each": (), "skew": 1.0})
+    for key, help in _CORE.items():
+        yield _labelled(CounterMetricFamily, f"mcc_core_{key}", help, ("core",),
+                        (((str(c["core"]),), c[key]) for c in cores["each"]))
+    for key, name, help in (("active", "sessions_active", "Sessions of a core now"),
+                            ("busy", "busy_ratio", "Share of its time in which a core was not waiting"),
+                            ("biggest_flow", "biggest_flow_ratio", "Share of a core's packets in its biggest flow")):
+        yield _labelled(GaugeMetricFamily, f"mcc_core_{name}", help, ("core",),
+                        (((str(c["core"]),), c[key]) for c in cores["each"] if key in c))
+    yield GaugeMetricFamily("mcc_core_skew_ratio", "Packets of the busiest core to the mean", cores["skew"])
 
 
 def _contexts(contexts: Mapping[str, Mapping[str, int]]) -> Iterator[Metric]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from mcc.driver import Compiled
 from mcc.ir.graph import Graph
 from mcc.lang.session import Session
 from mcc.run.box import Box
+from mcc.run.crew import Crew
 from mcc.run.sides import sides
 from mcc.toolchain import Built
+
+CAPTURE_SEED = 1
+"""Of the hash that divides the packets of captures: any number, always the same."""
 
 
 class Loaded(Protocol):
@@ -45,12 +50,22 @@ class RunnableModule:
         self.sides = sides(sessions_of(graph))
 
     def open_box(self, *, start: int, max_sessions: int, checksums: str, log_sessions: bool,
-                 log_alerts: bool) -> Box:
-        built = self.module.counting if log_sessions else self.module.built
-        return Box(_Opened(self.module.compiled, built), start_ns=start, max_sessions=max_sessions,
-                   checksums=checksums, log_sessions=log_sessions, log_alerts=log_alerts)
+                 log_alerts: bool, cores: int = 1) -> Box | Crew:
+        """For captures: which core a packet belongs to is the same in each run."""
+        return self._open(cores, CAPTURE_SEED, {"start_ns": start, "max_sessions": max_sessions, "checksums": checksums,
+                                     "log_sessions": log_sessions, "log_alerts": log_alerts})
 
-    open_live = open_box
+    def open_live(self, *, start: int, max_sessions: int, checksums: str, log_sessions: bool,
+                  log_alerts: bool, cores: int = 1) -> Box | Crew:
+        """For live ports: nobody can choose addresses that all go to one core."""
+        return self._open(cores, int.from_bytes(os.urandom(8), "little"), {
+            "start_ns": start, "max_sessions": max_sessions, "checksums": checksums, "log_sessions": log_sessions,
+            "log_alerts": log_alerts})
+
+    def _open(self, cores: int, steer_seed: int, how: dict[str, Any]) -> Box | Crew:
+        built = self.module.counting if how["log_sessions"] else self.module.built
+        opened = _Opened(self.module.compiled, built)
+        return Box(opened, **how) if cores == 1 else Crew(opened, cores, steer_seed=steer_seed, **how)
 
 
 def sessions_of(graph: Graph) -> Iterable[Session]:

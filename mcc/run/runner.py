@@ -58,7 +58,7 @@ class Runnable(Protocol):
     def sides(self) -> tuple[int, int, int, float]: ...
 
     def open_box(self, *, start: int, max_sessions: int, checksums: str, log_sessions: bool,
-                 log_alerts: bool) -> ReplayBox: ...
+                 log_alerts: bool, cores: int) -> ReplayBox: ...
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ class RunOptions:
     max_sessions: int = 1 << 20
     checksums: str = "keep"
     duration: float = 0
+    cores: int = 1
     burst: int = 32
     """Packets handled together, 1 .. 32; no result depends on it."""
 
@@ -107,7 +108,8 @@ def run_captures(module: Runnable, bindings: Bindings, options: RunOptions | Non
         start = _first_time(list(inputs.values()))
         files = _open_files(bindings, options, stack)
         box = module.open_box(start=start, max_sessions=options.max_sessions, checksums=options.checksums,
-                              log_sessions=files.sessions is not None, log_alerts=files.alerts is not None)
+                              log_sessions=files.sessions is not None, log_alerts=files.alerts is not None,
+                              cores=options.cores)
         stack.callback(box.close)
         run = _Run(module, box, bindings, inputs, files, progress, errands or Errands())
         stack.callback(run.errands.close)

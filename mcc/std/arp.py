@@ -55,7 +55,7 @@ class ARPResponder(Element):
         return PASS
 
 
-@element(ports=(2, 1))
+@element(ports=(2, 1), cores=1)
 class ARPQuerier(Element):
     """Puts the MAC address of the next hop into IPv4 packets, asking for it where it is not known.
 

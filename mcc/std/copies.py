@@ -1,5 +1,7 @@
 """Copies of what passes: to a second port (`Mirror`), into a capture (`Capture`)."""
 
+from dataclasses import replace
+
 from mcc import ANY, PASS, Action, Cls, Element, Packet, PerCore, element, emit, u64
 from mcc.std.select import set_class
 
@@ -28,6 +30,7 @@ class Capture(Element):
     `mcc run --port tap=pcap:,tap.pcap` writes the file.
 
     Class: `only`, the rest goes by. Output 0: every packet. Output 1: copies of the first `limit` of `only` (0: all).
+    With a limit one core counts.
     """
 
     only: Cls = ANY
@@ -35,6 +38,8 @@ class Capture(Element):
 
     def setup(self) -> None:
         set_class(self, self.only)
+        if self.limit:
+            self.__mcc_elem__ = replace(self.__mcc_elem__, cores=1)
         self.taken: PerCore[u64] = PerCore(u64, 0)
 
     def process_packet(self, pkt: Packet) -> Action:

@@ -4,11 +4,11 @@ from mcc import DROP, PASS, Action, CompileError, Counter, Element, Packet, PerC
 from mcc.diag import Diagnostic
 
 
-@element
+@element(cores=1)
 class RateLimiter(Element):
     """At most `rate` bytes a second (of frames), `burst` bytes at once; what is more is dropped.
 
-    Class: all packets; put a link before it: `{UDP: RateLimiter(125_000), ANY: ..}`. One bucket an instance (and core).
+    Class: all packets; put a link before it: `{UDP: RateLimiter(125_000), ANY: ..}`. One bucket, on one core.
     The generic cell rate algorithm (ITU-T I.371): `due` is the time, in ns, at which all that passed is paid for.
     Output 0: packets within the rate. Counters `passed`, `dropped`.
     """
@@ -37,7 +37,7 @@ class RateLimiter(Element):
         return PASS
 
 
-@element
+@element(cores=1)
 class Sampler(Element):
     """Lets the first of every `every` packets pass and drops the rest; behind `Mirror` it makes a sampled copy.
 

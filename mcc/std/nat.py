@@ -92,7 +92,7 @@ class NAT(Element):
         self.ports.give(c.port)
 
 
-@element(cls=ICMP & Icmp.type.any_of(ECHO_REPLY, ECHO_REQUEST))
+@element(cls=ICMP & Icmp.type.any_of(ECHO_REPLY, ECHO_REQUEST), cores=1)
 class NATIcmp(Element):
     """`NAT` for ping: the identifier of an echo request takes the place of a port.
 

@@ -20,7 +20,7 @@ def cdef(runtime: Path) -> str:
     core = (runtime / "mcc_core.h").read_text()
     stream = (runtime / "mcc_stream.h").read_text()
     replay = (runtime / "mcc_replay.h").read_text()
-    loop = (runtime / "mcc_io_loop.h").read_text()
+    loop = (runtime / "mcc_crew.h").read_text() + (runtime / "mcc_io_loop.h").read_text()
     module = (runtime / "mcc_runtime.h").read_text()
     parts = [_TYPES, _struct(packet, "mcc_packet"), _struct(core, "mcc_count"), _struct(core, "mcc_port_count"),
              _struct(core, "mcc_log"), _struct(core, "mcc_core"), _struct(core, "mcc_config"),

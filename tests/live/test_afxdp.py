@@ -18,8 +18,8 @@ import pytest
 
 from tests.live.conftest import needs
 from tests.live.net import COMMAND, SERVER4, SERVER6, Net, Process, run, within
-from tests.live.test_http import curl, serve
 from tests.live.transfer import WORD, check, exchange, text
+from tests.live.web import curl, serve
 
 
 @pytest.fixture(autouse=True)

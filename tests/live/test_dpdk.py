@@ -18,8 +18,8 @@ from mcc.run.capture import open_capture
 from mcc.toolchain.dpdk import find_dpdk
 from tests.live.conftest import needs
 from tests.live.net import COMMAND, HERE, SERVER4, SERVER6, Net, run, within
-from tests.live.test_http import curl, serve
 from tests.live.transfer import WORD, check, exchange, text
+from tests.live.web import curl, serve, through_nat
 
 DRIVERS = ("net_af_packet", "net_af_xdp")
 MEGABYTE = 1_000_000
@@ -81,16 +81,10 @@ def test_files(net: Callable[..., Net], driver: str, chain: str, new: bytes) -> 
 
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_nat(net: Callable[..., Net], driver: str) -> None:
-    """The server sees the public address, and its answers come back."""
     n = net()
     files = serve(n)
     n.mcc("nat.py", **between(driver))
-    [mac] = re.findall(r"link/ether (\S+)", run("ip", "-n", n.client, "link", "show", "c0"))
-    run("ip", "-n", n.server, "neigh", "add", "198.18.7.50", "lladdr", mac, "dev", "s0")
-    assert curl(n, f"http://{SERVER4}:81/") == "198.18.7.50"
-    got = n.folder / "got"
-    curl(n, "-o", str(got), f"http://{SERVER4}/large")
-    assert got.read_bytes() == files["large"]
+    through_nat(n, files)
 
 
 def test_beside_another_type_of_port(net: Callable[..., Net]) -> None:

@@ -16,9 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 RUNTIME = ROOT / "runtime_c"
 STRICT = ["-std=gnu11", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Wmissing-prototypes", "-Werror", "-g"]
 SANITIZE = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-TESTS = ["parse", "table", "wheel", "checksum", "digest", "map", "unity", "frag", "icmp"]
+TESTS = ["parse", "table", "wheel", "checksum", "digest", "map", "unity", "frag", "icmp", "ring", "crew"]
 HEADERS = ["mem", "parse", "hash", "table", "pool", "list", "wheel", "checksum", "digest", "map", "ports", "buffers",
-           "made", "frag", "icmp"]
+           "made", "frag", "icmp", "ring", "heavy", "steer", "crew"]
 
 
 def compile_c(compiler: str, source: Path, out: Path, *flags: str) -> None:
@@ -36,6 +36,15 @@ def compile_c(compiler: str, source: Path, out: Path, *flags: str) -> None:
 def test_c(name: str, compiler: str, flags: list[str], tmp_path: Path) -> None:
     program = tmp_path / name
     compile_c(compiler, RUNTIME / "test" / f"test_{name}.c", program, *flags)
+    done = subprocess.run([str(program)], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, f"{name}: ok\n"), done.stderr
+
+
+@pytest.mark.parametrize("name", ["ring", "crew"])
+def test_threads(name: str, tmp_path: Path) -> None:
+    """What ThreadSanitizer sees: nothing that two touch without an order."""
+    program = tmp_path / name
+    compile_c("gcc", RUNTIME / "test" / f"test_{name}.c", program, "-O1", "-fsanitize=thread", "-pthread")
     done = subprocess.run([str(program)], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (0, f"{name}: ok\n"), done.stderr
 

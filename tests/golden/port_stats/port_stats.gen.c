@@ -862,6 +862,102 @@ static void box_sort_out(struct mcc_box *box, uint32_t from)
 
 /* ---------------------------------------------------------------- entry points */
 
+/* ---------------------------------------------------------------- cores */
+
+#define BOX_LAYERS (MCC_ARP | MCC_IP | MCC_IP6 | MCC_TCP | MCC_UDP | MCC_ICMP | MCC_ICMP6)
+
+/* by ip.src, ip.dst, in either direction */
+static inline uint32_t box_spread0(const struct mcc_packet *p, uint64_t seed)
+{
+    const uint32_t a[] = {mcc_be32(p->data + p->l3 + 16)};
+    const uint32_t b[] = {mcc_be32(p->data + p->l3 + 12)};
+    return mcc_steer_two(a, b, 1, seed);
+}
+
+/* by l4.dport */
+static inline uint32_t box_spread1(const struct mcc_packet *p, uint64_t seed)
+{
+    const uint32_t key[] = {mcc_be16(p->data + p->l4 + 2)};
+    return mcc_steer_one(key, 1, seed);
+}
+
+/* by ip.src, ip.dst, l4.sport, l4.dport, in either direction */
+static inline uint32_t box_spread2(const struct mcc_packet *p, uint64_t seed)
+{
+    const uint32_t a[] = {mcc_be32(p->data + p->l3 + 16), mcc_be16(p->data + p->l4 + 2)};
+    const uint32_t b[] = {mcc_be32(p->data + p->l3 + 12), mcc_be16(p->data + p->l4)};
+    return mcc_steer_two(a, b, 2, seed);
+}
+
+/* by ip6.src, ip6.dst, in either direction */
+static inline uint32_t box_spread3(const struct mcc_packet *p, uint64_t seed)
+{
+    const uint32_t a[] = {mcc_be32(p->data + p->l3 + 24), mcc_be32(p->data + p->l3 + 28), mcc_be32(p->data + p->l3 + 32), mcc_be32(p->data + p->l3 + 36)};
+    const uint32_t b[] = {mcc_be32(p->data + p->l3 + 8), mcc_be32(p->data + p->l3 + 12), mcc_be32(p->data + p->l3 + 16), mcc_be32(p->data + p->l3 + 20)};
+    return mcc_steer_two(a, b, 4, seed);
+}
+
+/* by ip6.src, ip6.dst, l4.sport, l4.dport, in either direction */
+static inline uint32_t box_spread4(const struct mcc_packet *p, uint64_t seed)
+{
+    const uint32_t a[] = {mcc_be32(p->data + p->l3 + 24), mcc_be32(p->data + p->l3 + 28), mcc_be32(p->data + p->l3 + 32), mcc_be32(p->data + p->l3 + 36), mcc_be16(p->data + p->l4 + 2)};
+    const uint32_t b[] = {mcc_be32(p->data + p->l3 + 8), mcc_be32(p->data + p->l3 + 12), mcc_be32(p->data + p->l3 + 16), mcc_be32(p->data + p->l3 + 20), mcc_be16(p->data + p->l4)};
+    return mcc_steer_two(a, b, 5, seed);
+}
+
+static uint32_t box_owner(const struct mcc_packet *p, uint32_t cores, uint64_t seed, uint32_t *spread)
+{
+    (void)seed;
+    switch (p->in_port) {
+    case PORT_lan:
+        switch (p->layers & BOX_LAYERS) {
+        case MCC_IP:
+            *spread = box_spread0(p, seed);
+            break;
+        case MCC_IP | MCC_TCP:
+            *spread = box_spread1(p, seed);
+            break;
+        case MCC_IP | MCC_UDP:
+            *spread = box_spread2(p, seed);
+            break;
+        case MCC_IP | MCC_ICMP:
+            *spread = box_spread0(p, seed);
+            break;
+        case MCC_IP6:
+            *spread = box_spread3(p, seed);
+            break;
+        case MCC_IP6 | MCC_TCP:
+            *spread = box_spread1(p, seed);
+            break;
+        case MCC_IP6 | MCC_UDP:
+            *spread = box_spread4(p, seed);
+            break;
+        case MCC_IP6 | MCC_ICMP6:
+            *spread = box_spread3(p, seed);
+            break;
+        }
+        break;
+    }
+    return *spread ? mcc_steer_core(*spread, cores) : 0;
+}
+
+uint32_t mcc_box_owner(const struct mcc_box *box, const struct mcc_packet *p, uint32_t *spread)
+{
+    *spread = 0;
+    return box_owner(p, box->core.cores, box->core.steer_seed, spread);
+}
+
+uint32_t mcc_box_owner_of(const struct mcc_box *box, uint8_t port, uint8_t link, const uint8_t *data, uint32_t len,
+                          uint32_t *spread)
+{
+    struct mcc_packet p = {.len = len, .in_port = port, .link = link};
+    memcpy(&p.data, &data, sizeof p.data); /* parsing only reads */
+    mcc_parse(&p);
+    return mcc_box_owner(box, &p, spread);
+}
+
+/* ---------------------------------------------------------------- bursts */
+
 /* A burst of packets in order of arrival. Three passes, so that memory is fetched while other packets are looked at. */
 static void box_burst(struct mcc_box *box, struct mcc_packet **packets, uint32_t n)
 {
@@ -1037,20 +1133,21 @@ void *mcc_box_value(struct mcc_box *box, uint32_t number)
     return NULL;
 }
 
+static uint32_t box_owner_of(const void *box, const struct mcc_packet *p, uint32_t *spread) { return mcc_box_owner(box, p, spread); }
 static void box_replay_burst(void *box, struct mcc_packet **packets, uint32_t n) { box_burst(box, packets, n); }
+static void box_loop_advance(void *box, uint64_t to) { mcc_box_advance(box, to); }
 static void box_replay_finish(void *box) { mcc_box_finish(box, true); }
 
 /* What the run loop of captures (mcc_replay.h) calls. */
 void mcc_box_replay_ops(struct mcc_replay_ops *ops)
 {
-    *ops = (struct mcc_replay_ops){.burst = box_replay_burst, .finish = box_replay_finish};
+    *ops = (struct mcc_replay_ops){.burst = box_replay_burst, .advance = box_loop_advance, .finish = box_replay_finish, .owner = box_owner_of};
 }
 
-static void box_loop_advance(void *box, uint64_t to) { mcc_box_advance(box, to); }
 static void box_loop_finish(void *box) { mcc_box_finish(box, false); }
 
 /* What the run loop of live ports (mcc_io_loop.h) calls. */
 void mcc_box_loop_ops(struct mcc_loop_ops *ops)
 {
-    *ops = (struct mcc_loop_ops){.burst = box_replay_burst, .advance = box_loop_advance, .finish = box_loop_finish};
+    *ops = (struct mcc_loop_ops){.burst = box_replay_burst, .advance = box_loop_advance, .finish = box_loop_finish, .owner = box_owner_of};
 }

@@ -55,6 +55,23 @@ def test_errors_have_carets_and_no_traceback(mcc: Mcc, tmp_path: Path) -> None:
                         "    2 | y = undefined_name\n      |     ^^^^^^^^^^^^^^\n")
 
 
+def test_check_cores(mcc: Mcc, root: Path) -> None:
+    path = root / "examples" / "vlan_stats.py"
+    for command in (("check", path), ("run", path, root / "examples" / "captures" / "vlan.pcap")):
+        done = mcc(*command, "--cores", 2)
+        assert (done.code, done.out) == (1, "")
+        assert done.err == (
+            f"{path}:17:31: error: sessions of VlanStats are told apart by vlan.vid, which sessions of PacketStats do not keep "
+            "together: this chain runs on one core\n"
+            '   17 |     yield duplex(Port("lan"), VlanStats() >> PacketStats() >> VlanStrip(), Port("wan"))\n'
+            "      |                               ^^^^^^^^^^^\n"
+            f"{path}:17:46: note: sessions of PacketStats are told apart by ip.dst, ip.src, l4.dport, l4.sport, and have answers\n"
+            '   17 |     yield duplex(Port("lan"), VlanStats() >> PacketStats() >> VlanStrip(), Port("wan"))\n'
+            "      |                                              ^^^^^^^^^^^^^\n"
+            "      = hint: @element(cores=1) says so: core 0 handles all packets that reach it\n")
+    assert mcc("check", root / "examples" / "nat.py", "--cores", 4).code == 0
+
+
 @pytest.mark.parametrize("stage", ["parsed", "typed", "graph", "lowered", "c"])
 def test_dump(mcc: Mcc, counter: Path, stage: str) -> None:
     done = mcc("dump", counter, "--stage", stage)
@@ -203,7 +220,7 @@ def test_a_full_disk_is_4_and_keeps_the_rest(mcc: Mcc, counter: Path, examples: 
 
 def test_run_refuses(mcc: Mcc, counter: Path) -> None:
     assert "both write to standard output" in mcc("run", counter, "x", "-o", "-", "--stats", "-").err
-    assert "one core" in mcc("run", counter, "x", "--cores", 2).err
+    assert "--cores" in mcc("run", counter, "x", "--cores", 33).err
     assert mcc("run", counter).code == mcc("run", counter, "x", "--port", "lan=null").code == 2
 
 

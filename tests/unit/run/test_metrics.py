@@ -122,12 +122,14 @@ def names() -> dict[str, set[str]]:
     """All metrics of a chain that has everything, with their labels."""
     module = mcc.build(DOCS.parent / "examples" / "full_chain.py")
     found: dict[str, set[str]] = {}
-    with module.open() as box:
+    with module.open(cores=2) as box:
         for family in families(look(Running(box, 1.0)), "1"):
             for s in family.samples:
                 found.setdefault(s.name, set()).update(s.labels)
             if family.name == "mcc_live_value":  # of no parameter
                 found.setdefault(family.name, {"element", "parameter"})
+            if family.name == "mcc_core_busy_ratio":  # of live runs
+                found.setdefault(family.name, {"core"})
     return found
 
 
