@@ -119,7 +119,7 @@ class Bed:
 
     def __init__(self, folder: Path, wiring: str, offloads: bool, *, cpus: tuple[list[int], list[int]] | None) -> None:
         self.folder, self.wiring, self.offloads, self.cpus = folder, wiring, offloads, cpus
-        self.prefix = f"mccbench-{secrets.token_hex(3)}"
+        self.prefix = f"mccbench-{os.getpid()}-{secrets.token_hex(2)}"
         self.client, self.box, self.server = (f"{self.prefix}-{x}" for x in ("client", "box", "server"))
         self.stack = ExitStack()
         self.count = 0

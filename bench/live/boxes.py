@@ -166,7 +166,7 @@ class Mcc(Box):
     program, package = "cc", "gcc"
 
     def __post_init__(self) -> None:
-        self.target = BOX_CLIENT if self.chain == "proxy" else SERVERS[0]
+        self.target = SERVERS[0] if self.chain in ("chain1", "chain2", "chain3") else BOX_CLIENT
 
     def missing(self) -> str:
         needs = {"dpdk": ("libdpdk", "libdpdk-dev dpdk-dev"), "afxdp": ("libxdp", "libxdp-dev libbpf-dev")}

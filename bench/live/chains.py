@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mcc import ARP, TCP, In, Port, chain, duplex, ip4, tcp
-from mcc.std import IPS, NAT, Firewall, LoadBalancer, PacketStats, ReverseProxy, StreamChecksum, StreamStats
+from mcc.std import IPS, NAT, Firewall, PacketStats, ReverseProxy, StreamChecksum, StreamStats
 
 VIP = ip4("198.18.1.1")
 PUBLIC = ip4("198.18.2.1")
@@ -43,26 +43,26 @@ def chain3() -> Iterator[Any]:
 
 @chain
 def chain4() -> Iterator[Any]:
-    """+ a load balancer."""
-    yield duplex(Port("lan"), _rules() >> PacketStats() >> LoadBalancer(SERVERS) >> NAT(PUBLIC), Port("wan"))
+    """+ a load balancer: ReverseProxy does the NAT's work too, and takes its place."""
+    yield duplex(Port("lan"), _rules() >> PacketStats() >> ReverseProxy(VIP, SERVERS), Port("wan"))
 
 
 @chain
 def chain5() -> Iterator[Any]:
     """+ TCP streams put in order, their bytes counted."""
     streams = tcp([StreamStats()])
-    yield duplex(Port("lan"), _rules() >> PacketStats() >> streams >> LoadBalancer(SERVERS) >> NAT(PUBLIC), Port("wan"))
+    yield duplex(Port("lan"), _rules() >> PacketStats() >> streams >> ReverseProxy(VIP, SERVERS), Port("wan"))
 
 
 @chain
 def chain6() -> Iterator[Any]:
     """+ a checksum of each stream."""
     streams = tcp([StreamStats(), StreamChecksum()])
-    yield duplex(Port("lan"), _rules() >> PacketStats() >> streams >> LoadBalancer(SERVERS) >> NAT(PUBLIC), Port("wan"))
+    yield duplex(Port("lan"), _rules() >> PacketStats() >> streams >> ReverseProxy(VIP, SERVERS), Port("wan"))
 
 
 @chain
 def chain7() -> Iterator[Any]:
     """+ an IPS that searches for words."""
     streams = tcp([StreamStats(), StreamChecksum(), IPS(WORDS)])
-    yield duplex(Port("lan"), _rules() >> PacketStats() >> streams >> LoadBalancer(SERVERS) >> NAT(PUBLIC), Port("wan"))
+    yield duplex(Port("lan"), _rules() >> PacketStats() >> streams >> ReverseProxy(VIP, SERVERS), Port("wan"))

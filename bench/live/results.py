@@ -15,9 +15,10 @@ from bench.live.load import SIZES
 
 @dataclass(frozen=True)
 class Cell:
-    """One run. rps: requests that were finished, a second; gbps: received by the client, headers of HTTP included; p50,
-    p99: ms; cpu_box: us of the box's processes, cpu_all: of these, of wrk, nginx and ksoftirqd, both a request;
-    foreign: processors that others used meanwhile; failed: why there are no figures ("" : there are)."""
+    """One run. rps: requests a second (from 1m on: received bytes by the size, as many are cut off at the end); gbps:
+    received by the client, headers of HTTP included; p50, p99: ms, of those that were finished; cpu_box: us a request
+    of the box's processes, cpu_all: of these, of wrk, nginx and ksoftirqd; foreign: processors that others used
+    meanwhile; failed: why there are no figures ("" : there are)."""
 
     box: str
     size: str

@@ -93,10 +93,10 @@ def _cell(plan: Plan, bed: Bed, box: kinds.Box, server: int, size: str, number: 
     spent = [b - a for a, b in zip(begin, look(), strict=True)]
     whole = got.cpu + spent[0] + spent[1]
     # transfers that were cut off count in part: a request is so many bytes
-    requests = got.size / SIZES[size] if SIZES[size] >= 1 << 20 else got.requests
+    requests: float = got.size / SIZES[size] if SIZES[size] >= 1 << 20 else got.requests
     each = 1e6 / requests if requests else float("nan")
     foreign = max(0.0, (spent[2] - whole - (time.process_time() - itself)) / spent[3])
-    return Cell(box.name, size, number, box.offloads, got.requests / got.seconds, got.size * 8 / got.seconds / 1e9,
+    return Cell(box.name, size, number, box.offloads, requests / got.seconds, got.size * 8 / got.seconds / 1e9,
                 got.p50, got.p99, got.errors, spent[0] * each, whole * each, foreign)
 
 
