@@ -84,14 +84,14 @@ def soak(n: Net, chain: str, port: str, seconds: float) -> tuple[list[State], di
 
 
 def check(states: list[State], counts: dict[str, int], stats: dict[str, object], seconds: float) -> None:
-    begin, early, late, end = states
+    begin, early, _, end = states
     told = f"{states}\n{counts}\n{stats}"
     assert (end.sessions, end.held) == (0, 0), told
     assert end.buffers == begin.buffers, told
     assert end.files == begin.files, told
     assert end.size <= early.size + SLACK, told
     # and it was soaked
-    assert early.sessions > 50 and late.sessions > 0, told
+    assert early.sessions > 50, told
     assert all(counts.get(kind, 0) > seconds for kind in ("talk", "reset", "half", "refused", "idle")), told
     assert counts.get("wrong", 0) == 0, told
     assert counts["talk"] > 20 * sum(v for k, v in counts.items() if k.startswith("failed")), told
