@@ -86,4 +86,5 @@ def stats(box: PythonBox) -> dict[str, Any]:
                          "ended": dict(box.ended), "memory_bytes": 0},
             "contexts": {p: dict(box.contexts.counts) for p in sorted({n.protocol for n in box.graph.contexts})},
             "drops": dict(sorted(box.drops.items())), "made": box.made,
-            "sent": sum(t.packets for t in box._tx), "held": held}
+            "sent": sum(t.packets for t in box._tx), "held": held,
+            "buffers": held}

@@ -47,6 +47,7 @@ def families(s: Snapshot, version: str) -> Iterator[Metric]:
     yield CounterMetricFamily("mcc_packets_made", "Packets that the box made itself", stats["made"])
     yield CounterMetricFamily("mcc_packets_sent", "Packets that left by any port", stats["sent"])
     yield GaugeMetricFamily("mcc_packets_held", "Packets that wait in the box", stats["held"])
+    yield GaugeMetricFamily("mcc_buffers_used", "Packet buffers in use", stats["buffers"])
     yield from _elements(stats["elements"], s)
     yield from _contexts(stats["contexts"])
     yield from _cores(stats)

@@ -63,6 +63,7 @@ def test_a_scrape_is_what_the_box_counts(accept: str) -> None:
     assert at(s, "mcc_element_packets_total", element="limits", type="Short") == 3
     assert at(s, "mcc_counter_total", element="limits", counter="passed") == 2
     assert at(s, "mcc_live_value", element="limits", parameter="longest") == 1000
+    assert at(s, "mcc_buffers_used") == 0
     assert at(s, "mcc_packets_sent_total") == 2
     assert at(s, "process_resident_memory_bytes") > 1e6
 
