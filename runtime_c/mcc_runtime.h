@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "mcc_packet.h"
+#include "mcc_offload.h"
 #include "mcc_parse.h"
 #include "mcc_checksum.h"
 #include "mcc_hash.h"

@@ -35,6 +35,7 @@ def collect(box: Any) -> dict[str, Any]:
         "contexts": _contexts(box),
         "drops": drops,
         "made": core.made, "sent": sent, "held": core.held,
+        **({"marks": {"taken": core.marked, "refused": core.unmarked}} if compiled.options.marks else {}),
     }
 
 
