@@ -78,6 +78,7 @@
 #include "mcc_io_null.c"
 #ifdef MCC_DPDK
 #include "mcc_io_dpdk.c"
+#include "mcc_io_dpdk_flow.c"
 #endif
 #include "mcc_io_loop.c"
 

@@ -42,6 +42,7 @@ class Wanted:
     checksums: str | None = None
     live: bool = False
     metrics: str | None = None
+    offload: bool = True
 
     @property
     def on_stdout(self) -> list[str]:
@@ -65,7 +66,7 @@ def run(spec: str, wanted: Wanted) -> int:
     bindings = bind(compiled.graph.ports, wanted.capture, wanted.output, specs, f"chain {compiled.graph.name}")
     checksums = wanted.checksums or ("verify" if bindings.live else "keep")
     options = RunOptions(wanted.stats, wanted.sessions, wanted.alerts, wanted.max_sessions, checksums, wanted.duration)
-    module = RunnableModule(Module(compiled, io={p.kind for p in bindings.ports}))
+    module = RunnableModule(Module(compiled, io={p.kind for p in bindings.ports}, offload=wanted.offload))
     devices = {p.port: f"{p.kind}:{p.device}" if p.device else p.source or p.kind for p in bindings.ports}
     with watched(compiled.name, chain_file(spec), devices, live=wanted.live, plain=wanted.prints_meanwhile,
                  metrics=address, control=bindings.live, version=VERSION) as (errands, tell):

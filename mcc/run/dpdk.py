@@ -23,6 +23,13 @@ def cannot_open(port: Binding, error: int, why: str) -> str:
     return f"port {port.port}: {_cause(port, error, _words(why))}"
 
 
+def marks_note(port: Binding, why: str) -> str:
+    """Why a device classifies nothing; "": it does."""
+    if port.kind != "dpdk" or not why:
+        return ""
+    return f"port {port.port}: {port.name} marks no packets ({_words(why)}); they are classified in software"
+
+
 def veth_note(port: Binding) -> str:
     """What is to be seen to before a run over a veth pair; "": it is none, or this end is as it should be."""
     return _veth(port) if port.interface and sends(port.interface) else ""

@@ -101,9 +101,11 @@ class _Live:
             if warning:
                 self.say(warning)
             rc = self.lib.mcc_loop_open(self.loop, i, port.kind.encode(), os.fsencode(port.opened))
+            why = self.ffi.string(self.lib.mcc_loop_why(self.loop, i)).decode(errors="replace")
             if rc < 0:
-                why = self.ffi.string(self.lib.mcc_loop_why(self.loop, i)).decode(errors="replace")
                 raise PortError(cannot_open(port, -rc, why))
+            if note := dpdk.marks_note(port, why):
+                self.say(note)
             if note := dpdk.veth_note(port):
                 self.say(note)
         mtus = {p.interface or p.name: mtu for i, p in enumerate(self.bindings.ports)
