@@ -2,13 +2,16 @@
  *
  *   pattern  -->  eth / vlan / ipv4 / tcp, spec and mask of each  -->  MARK, QUEUE or RSS
  *
- * All or nothing a device: with a pattern missing, packets of it would get the mark of a later one.
+ * Where a device does not take a pattern, those behind it that have the same headers are left out, too: their packets would
+ * get marks that are not theirs. Packets of which all patterns are missing may match one with fewer headers, and get a mark
+ * that is not believed.
  */
 #include "mcc_io_dpdk_flow.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_flow.h>
 
@@ -131,19 +134,53 @@ static int flow_fate(struct flow_fate *f, uint16_t device, struct rte_flow_actio
     return 0;
 }
 
-/* 0 or -errno, and why. */
-static int flow_rule(uint16_t device, const struct mcc_pattern *p,
-                     const struct rte_flow_action *fate, struct rte_flow_error *error)
+/* The rule of a pattern; NULL: the device does not take it, and why. */
+static struct rte_flow *flow_rule(uint16_t device, const struct mcc_pattern *p,
+                                  const struct rte_flow_action *fate, struct rte_flow_error *error)
 {
     const struct rte_flow_attr attr = {.priority = p->priority, .ingress = 1};
     const struct rte_flow_action_mark mark = {.id = p->mark};
     struct rte_flow_action actions[3] = {{RTE_FLOW_ACTION_TYPE_MARK, &mark}, *fate, {0}};
+    const struct rte_flow_action *from = p->mark ? actions : actions + 1;
     struct flow_items items;
     flow_pattern(&items, p);
-    int rc = rte_flow_validate(device, &attr, items.item, actions + !p->mark, error);
-    if (rc == 0 && !rte_flow_create(device, &attr, items.item, actions + !p->mark, error))
-        rc = rte_errno ? -rte_errno : -EIO;
-    return rc;
+    if (rte_flow_validate(device, &attr, items.item, from, error) != 0)
+        return NULL;
+    return rte_flow_create(device, &attr, items.item, from, error);
+}
+
+/* ---------------------------------------------------------------- a shape */
+
+struct flow_count {
+    uint32_t all, marks; /* patterns, and those with a mark, that are rules now */
+    uint32_t missing;
+    char why[256]; /* the first that is missing */
+};
+
+static bool flow_same_shape(const struct mcc_pattern *a, const struct mcc_pattern *b)
+{
+    return a->port == b->port && a->tags == b->tags && a->layers == b->layers;
+}
+
+static void flow_say(struct flow_count *count, uint32_t n, const struct rte_flow_error *error)
+{
+    if (!count->why[0])
+        (void)snprintf(count->why, sizeof count->why, "pattern %u: %s", n,
+                       error->message ? error->message : rte_strerror(rte_errno));
+}
+
+/* The `n` patterns of one shape become rules, up to the first that the device does not take. */
+static void flow_shape(uint16_t device, const struct mcc_pattern *p, uint32_t n,
+                       const struct rte_flow_action *fate, struct flow_count *count)
+{
+    struct rte_flow_error error = {.message = NULL};
+    uint32_t i = 0;
+    for (; i < n && flow_rule(device, &p[i], fate, &error); i++)
+        count->marks += p[i].mark != 0;
+    if (i < n)
+        flow_say(count, count->all + count->missing + i + 1, &error);
+    count->all += i;
+    count->missing += n - i;
 }
 
 /* ---------------------------------------------------------------- a device */
@@ -159,24 +196,29 @@ void mcc_dpdk_flow_install(struct mcc_io *io, uint16_t device)
 {
     struct flow_fate fate;
     struct rte_flow_action action;
-    struct rte_flow_error error = {.message = NULL};
-    uint32_t n = 0, all = 0;
+    struct flow_count count = {.all = 0};
+    uint32_t n = 0, i = 0;
     int rc = 0;
     io->why[0] = 0;
-    for (uint32_t i = 0; i < io->pattern_count; i++)
-        all += io->patterns[i].port == io->port;
-    if (all)
+    while (i < io->pattern_count && io->patterns[i].port != io->port)
+        i++;
+    if (i < io->pattern_count)
         rc = flow_fate(&fate, device, &action);
-    for (uint32_t i = 0; rc == 0 && i < io->pattern_count; i++)
-        if (io->patterns[i].port == io->port) {
-            n++;
-            rc = flow_rule(device, &io->patterns[i], &action, &error);
-        }
-    if (rc == 0)
-        return;
-    mcc_dpdk_flow_remove(device);
-    (void)snprintf(io->why, sizeof io->why, "pattern %u of %u: %s", n, all,
-                   error.message ? error.message : strerror(-rc));
+    for (; rc == 0 && i < io->pattern_count && io->patterns[i].port == io->port; i += n) {
+        for (n = 1; i + n < io->pattern_count; n++)
+            if (!flow_same_shape(&io->patterns[i], &io->patterns[i + n]))
+                break;
+        flow_shape(device, &io->patterns[i], n, &action, &count);
+    }
+    if (count.marks == 0)
+        mcc_dpdk_flow_remove(device);
+    if (rc < 0)
+        (void)snprintf(io->why, sizeof io->why, "marks no packets (%s)", strerror(-rc));
+    else if (count.missing && !count.marks)
+        (void)snprintf(io->why, sizeof io->why, "marks no packets (%s)", count.why);
+    else if (count.missing)
+        (void)snprintf(io->why, sizeof io->why, "marks packets of %u of %u patterns (%s)",
+                       count.all, count.all + count.missing, count.why);
 }
 
 void mcc_dpdk_flow_remove(uint16_t device)

@@ -10,7 +10,8 @@
 /* Before the device is configured: it is to hand over marks. */
 void mcc_dpdk_flow_ask(const struct mcc_io *io, uint16_t device);
 
-/* When it has started: the patterns of io's port become rules, all or none; io->why says why none, else it is empty. */
+/* When it has started: the patterns of io's port become rules, those of each shape up to the first that it does not
+ * take; io->why says how many are missing and why, empty: none. */
 void mcc_dpdk_flow_install(struct mcc_io *io, uint16_t device);
 
 /* Takes every rule of the device out. */

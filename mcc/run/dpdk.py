@@ -24,10 +24,11 @@ def cannot_open(port: Binding, error: int, why: str) -> str:
 
 
 def marks_note(port: Binding, why: str) -> str:
-    """Why a device classifies nothing; "": it does."""
+    """What a device does not classify; "": nothing. `why`: runtime_c/mcc_io_dpdk_flow.c's words."""
     if port.kind != "dpdk" or not why:
         return ""
-    return f"port {port.port}: {port.name} marks no packets ({_words(why)}); they are classified in software"
+    others = "they" if why.startswith("marks no") else "others"
+    return f"port {port.port}: {port.name} {why}; {others} are classified in software"
 
 
 def veth_note(port: Binding) -> str:

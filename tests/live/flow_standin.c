@@ -11,7 +11,7 @@ static struct stand_rule {
     enum rte_flow_item_type type[STAND_ITEMS];
     uint8_t spec[STAND_ITEMS][64], mask[STAND_ITEMS][64];
 } stand_rules[STAND_RULES];
-static uint32_t stand_count, stand_refuse;
+static uint32_t stand_count;
 
 static uint32_t stand_size(enum rte_flow_item_type type)
 {
@@ -108,20 +108,23 @@ static void stand_copy(uint8_t *to, const void *item, enum rte_flow_item_type ty
     }
 }
 
-/* In front of DPDK's functions of these names. STAND_REFUSES: the rule, from 1, that the card does not take. */
+/* In front of DPDK's functions of these names. STAND_LACKS: an item that the card does not know;
+ * STAND_PRIORITIES: how many it has. */
 int rte_flow_validate(uint16_t port, const struct rte_flow_attr *attr,
                       const struct rte_flow_item pattern[], const struct rte_flow_action actions[],
                       struct rte_flow_error *error)
 {
-    (void)port, (void)pattern;
-    bool known = attr->ingress && !attr->group;
+    (void)port;
+    bool known = attr->ingress && !attr->group && attr->priority < STAND_PRIORITIES;
     for (; actions->type != RTE_FLOW_ACTION_TYPE_END; actions++)
         known = known && (actions->type == RTE_FLOW_ACTION_TYPE_MARK ||
                           (actions->type == RTE_FLOW_ACTION_TYPE_QUEUE &&
                            ((const struct rte_flow_action_queue *)actions->conf)->index == 0));
-    if (known && ++stand_refuse != STAND_REFUSES)
-        return 0;
-    return rte_flow_error_set(error, ENOTSUP, RTE_FLOW_ERROR_TYPE_ITEM, NULL, "no such item");
+    for (; pattern->type != RTE_FLOW_ITEM_TYPE_END; pattern++)
+        known = known && pattern->type != STAND_LACKS;
+    return known
+               ? 0
+               : rte_flow_error_set(error, ENOTSUP, RTE_FLOW_ERROR_TYPE_ITEM, NULL, "no such item");
 }
 
 struct rte_flow *rte_flow_create(uint16_t port, const struct rte_flow_attr *attr,
@@ -141,7 +144,7 @@ struct rte_flow *rte_flow_create(uint16_t port, const struct rte_flow_attr *attr
             stand_copy(r->mask[r->n], pattern->mask, pattern->type);
         }
     }
-    if (stand_count == 1 || stand_rules[stand_count - 2].port != port)
+    if (stand_count == 1)
         (void)rte_eth_add_rx_callback(port, 0, stand_receive, NULL);
     return (struct rte_flow *)r;
 }

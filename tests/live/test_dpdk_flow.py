@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 
 from mcc.diag import PortError
+from mcc.driver import compile_chain
+from mcc.run.loading import load_chain
 from mcc.toolchain.dpdk import find_dpdk
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 HTTP = ROOT / "examples" / "captures" / "http.pcap"
-FIREWALL = str(ROOT / "examples" / "firewall.py")
+FIREWALL, NAT = (str(ROOT / "examples" / f"{name}.py") for name in ("firewall", "nat"))
 
 RUN = """
 import json, sys
@@ -32,13 +34,13 @@ from mcc.run.module import RunnableModule
 from mcc.run.ports import bind
 from mcc.run.runner import RunOptions
 
-chain, ports, standin, refuses, offload = json.loads(sys.argv[1])
-refuses = f"#define STAND_REFUSES {refuses}\\n"
+chain, ports, standin, lacks, priorities, offload = json.loads(sys.argv[1])
+lacks = f"#define STAND_LACKS RTE_FLOW_ITEM_TYPE_{lacks}\\n#define STAND_PRIORITIES {priorities}\\n"
 
 class Standing(Module):
     @property
     def c_source(self):
-        return super().c_source + (refuses + Path(standin).read_text() if standin else "")
+        return super().c_source + (lacks + Path(standin).read_text() if standin else "")
 
 compiled = compile_chain(load_chain(chain))
 module = Standing(compiled, io=["dpdk"], offload=offload, level="-O1")
@@ -57,10 +59,12 @@ def dpdk() -> None:
         pytest.skip(str(e))
 
 
-def run(lan: str, *, chain: str = FIREWALL, standin: bool = False, refuses: int = 0, offload: bool = True) -> Any:
-    """What was said, and the statistics, of half a second in a process of its own; `refuses`: the rule, from 1, that
-    the stand-in does not take."""
-    asked = [chain, {"lan": lan, "wan": "null"}, str(HERE / "flow_standin.c") if standin else "", refuses, offload]
+def run(lan: str, *, chain: str = FIREWALL, standin: bool = False, lacks: str = "END", priorities: int = 100,
+        offload: bool = True) -> Any:
+    """What was said, and the statistics, of half a second in a process of its own; `lacks`: the item that
+    the stand-in does not know."""
+    asked = [chain, {"lan": lan, "wan": "null"}, str(HERE / "flow_standin.c") if standin else "", lacks, priorities,
+             offload]
     done = subprocess.run([sys.executable, "-c", RUN, json.dumps(asked)], capture_output=True, text=True, check=False,
                           cwd=ROOT, timeout=120)
     assert done.returncode == 0, done.stderr
@@ -92,23 +96,38 @@ def test_a_device_without_rte_flow(device: str) -> None:
     got = run(f"dpdk:{device}", chain=str(HERE / "chains" / "reading.py"))
     name = device.partition(",")[0]
     notes = [text for text in got["said"] if "marks" in text]
-    assert len(notes) == 1 and notes[0].startswith(f"port lan: {name} marks no packets (pattern 1 of ")
+    assert len(notes) == 1 and notes[0].startswith(f"port lan: {name} marks no packets (pattern 1: ")
     assert notes[0].endswith("; they are classified in software")
     assert got["stats"]["marks"] == {"taken": 0, "refused": 0}
 
 
-def test_all_rules_or_none() -> None:
-    """The card does not take the third: the first two go, too."""
-    got = run(PCAP, standin=True, refuses=3)
-    assert [t for t in got["said"] if "marks" in t] == [
-        f"port lan: net_pcap0 marks no packets (pattern 3 of {patterns()}: no such item); they are classified in "
-        "software"]
-    assert got["stats"]["marks"] == {"taken": 0, "refused": 0}
+@pytest.mark.parametrize(("chain", "lacks", "said"), [
+    (NAT, "TCP", "marks packets of {most} of {all} patterns (pattern 1: no such item); others are classified in software"),
+    (FIREWALL, "ARP_ETH_IPV4", "marks packets of {most} of {all} patterns (pattern {first}: no such item); others are "
+                               "classified in software"),
+    (FIREWALL, "ETH", "marks no packets (pattern 1: no such item); they are classified in software")])
+def test_a_card_that_lacks_an_item(chain: str, lacks: str, said: str) -> None:
+    """What the card says of packets whose patterns it did not take is not believed."""
+    layer = {"ARP_ETH_IPV4": "arp", "TCP": "tcp", "ETH": "none"}[lacks]
+    mine = [p for p in compile_chain(load_chain(chain)).offload.patterns if p.port == 0]
+    missing = [i for i, p in enumerate(mine, 1) if layer in (p.shape.net, p.shape.transport)]
+    got = run(PCAP, chain=chain, standin=True, lacks=lacks)
+    words = said.format(all=len(mine), most=len(mine) - len(missing), first=missing[0])
+    assert [t for t in got["said"] if "marks" in t] == [f"port lan: net_pcap0 {words}"]
+    marks = got["stats"]["marks"]
+    assert (marks["refused"] > 0) == (lacks == "TCP") and (marks["taken"] > 0) == (lacks == "ARP_ETH_IPV4")
+    assert counts(got["stats"]) == counts(run(PCAP, chain=chain, offload=False)["stats"])
+
+
+def test_a_card_with_one_priority() -> None:
+    """Of each kind of packet it has the patterns before the first of a lower priority."""
+    made = [p for p in compile_chain(load_chain(FIREWALL)).offload.patterns if p.port == 0]
+    kept, stopped = 0, set()
+    for p in made:
+        if p.priority:
+            stopped.add(p.shape)
+        kept += p.shape not in stopped
+    got = run(PCAP, standin=True, priorities=1)
+    assert 0 < kept < len(made) and f"marks packets of {kept} of {len(made)} patterns" in " ".join(got["said"])
+    assert got["stats"]["marks"]["taken"] > 0
     assert counts(got["stats"]) == counts(run(PCAP, offload=False)["stats"])
-
-
-def patterns() -> int:
-    from mcc.driver import compile_chain
-    from mcc.run.loading import load_chain
-
-    return sum(p.port == 0 for p in compile_chain(load_chain(FIREWALL)).offload.patterns)
