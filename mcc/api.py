@@ -22,11 +22,13 @@ class Module:
     """A compiled chain. C is built when the first box is opened, or by `built`.
 
     io: kinds of ports beside those that every module has: `dpdk`. Raises PortError where that cannot be built here.
+    offload: such a module has its devices classify what they can (docs/live.md).
     """
 
     def __init__(self, compiled: Compiled, *, target: str = "native", sanitize: bool = False, level: str = "-O2",
-                 out: Path | None = None, extra: tuple[str, ...] = (), io: Iterable[str] = ()) -> None:
-        self.compiled = compiled
+                 out: Path | None = None, extra: tuple[str, ...] = (), io: Iterable[str] = (),
+                 offload: bool = True) -> None:
+        self.compiled = compiled.with_marks() if offload and "dpdk" in io else compiled
         self._flags: dict[str, Any] = {"target": target, "sanitize": sanitize, "level": level, "extra": extra}
         if "dpdk" in io:
             dpdk = find_dpdk()

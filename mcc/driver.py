@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mcc.diag import NOWHERE, CompileError, Diagnostic, Report, Span
@@ -21,6 +21,7 @@ from mcc.frontend import compile_instance
 from mcc.ir.element import Code
 from mcc.ir.graph import Graph
 from mcc.ir.graphtext import print_graph, print_plans
+from mcc.ir.offload import Offload
 from mcc.ir.plan import Plans, Steering
 from mcc.ir.text import code_text
 from mcc.lang.chain import Chain
@@ -29,6 +30,7 @@ from mcc.passes.check import check_chain
 from mcc.passes.contexts import check_contexts, context_code, shape
 from mcc.passes.fold import fold
 from mcc.passes.lower import lower
+from mcc.passes.offload import offload
 from mcc.passes.rules import leaf_text
 from mcc.passes.stages import plan_stages
 from mcc.passes.steering import plan_steering
@@ -66,10 +68,12 @@ def deep(span: Span) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Options:
-    """lines: comments with the Python source ("c"), or #line ("python"). strict: guards are errors."""
+    """lines: comments with the Python source ("c"), or #line ("python"). strict: guards are errors. marks: the module
+    knows what NICs say of packets, and what to ask them."""
 
     lines: Mode = "c"
     strict: bool = False
+    marks: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,19 @@ class Compiled:
             return {n: c if c.context else lower(c) for n, c in self.codes.items()}
 
     @functools.cached_property
+    def offload(self) -> Offload:
+        """What NICs can do of the classification: they look at the outermost headers."""
+        stage = self.plans.stages[0]
+        outer = [(p, d) for p, d in zip(stage.entries, stage.diagrams, strict=True)
+                 if self.graph.ports[p] not in self.graph.inner]
+        with deep(self.graph.span):
+            return offload(outer)
+
+    def with_marks(self) -> Compiled:
+        """The same chain as a module that knows what NICs say of packets."""
+        return replace(self, options=replace(self.options, marks=True))
+
+    @functools.cached_property
     def module(self) -> Module:
         with deep(self.graph.span):
             return print_module(self.graph, self.lowered, self.plans, str(TEMPLATES), steering=self.steering,
@@ -112,7 +129,8 @@ class Compiled:
                                 lines=self.options.lines,
                                 leaf_text=lambda leaf: leaf_text(leaf, self.graph, self.plans),
                                 batched=batched_walks(self.plans, self.codes),
-                                ring=ring_size(self.plans, self.codes, self.plans.stages[0].builder))
+                                ring=ring_size(self.plans, self.codes, self.plans.stages[0].builder),
+                                offload=self.offload if self.options.marks else None)
 
     @property
     def c_source(self) -> str:

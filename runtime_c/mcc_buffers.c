@@ -74,6 +74,9 @@ struct mcc_packet *mcc_buffer_get(struct mcc_buffers *b, uint32_t len)
         p = mcc_buffer_part_get(&b->large);
     if (p) {
         p->len = p->wire_len = len;
+#ifdef MCC_MARKS
+        p->mark = 0;
+#endif
         mcc_packet_guard(p, len);
     }
     return p;

@@ -95,6 +95,9 @@ struct mcc_packet *mcc_core_receive(struct mcc_core *core, const uint8_t *data, 
     p->in_port = port;
     p->link = link;
     p->fix = 0;
+#ifdef MCC_MARKS
+    p->mark = core->mark;
+#endif
     p->ip_delta = p->l4_delta = 0;
     p->next_hop = 0;
     return p;

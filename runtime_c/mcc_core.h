@@ -100,7 +100,11 @@ struct mcc_core {
     uint64_t made; /* packets that handlers emitted */
     uint64_t held; /* packets parked now */
     uint64_t kept; /* buffers of packets that have left, kept until they are acknowledged or read */
-    uint64_t *drops; /* by reason; owned by the module's box */
+    uint64_t *drops;   /* by reason; owned by the module's box */
+    uint64_t marked;   /* packets that were classified by the mark of a NIC */
+    uint64_t unmarked; /* whose mark was not to be believed */
+    uint32_t
+        mark; /* of the packets that mcc_core_receive() makes: a stand-in for a NIC says it here */
     uint32_t out_count;
     struct mcc_packet **out; /* MCC_OUT_MAX places; packets here wait for their port */
     struct mcc_buffers *buffers;

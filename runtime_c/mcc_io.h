@@ -77,9 +77,13 @@ struct mcc_io_type {
 struct mcc_io {
     const struct mcc_io_type *type; /* NULL: the port is not bound */
     char device[1024];
-    char why[512]; /* the reason of a failed open, where the type knows more than errno */
-    bool polled;   /* nothing to wait for: it must be looked at */
-    int fd;        /* -1: closed */
+    char why
+        [512]; /* the reason of a failed open, where the type knows more than errno; of one that is open: why it marks
+                      no packets */
+    const struct mcc_pattern *patterns; /* of all ports, borrowed (mcc_offload.h) */
+    uint32_t pattern_count;
+    bool polled; /* nothing to wait for: it must be looked at */
+    int fd;      /* -1: closed */
     uint8_t port;
     uint32_t mtu;      /* of the device when it was opened; 0: none */
     int error;         /* errno since the port is dead; 0: it lives */

@@ -8,6 +8,7 @@
  * repeat them, and frames in several mbufs. One EAL and one pool serve the process; they go with it.
  */
 #include "mcc_io.h"
+#include "mcc_io_dpdk_flow.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -330,6 +331,7 @@ static int io_dpdk_set(struct mcc_io *io, struct io_dpdk *d)
         conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
     segments =
         conf.txmode.offloads || strcmp(info.driver_name, "net_pcap") == 0; /* it does not say so */
+    mcc_dpdk_flow_ask(io, d->id);
     rc = rte_eth_dev_configure(d->id, 1, 1, &conf);
     if (rc == 0)
         rc = rte_eth_dev_adjust_nb_rx_tx_desc(d->id, &in, &out);
@@ -389,6 +391,7 @@ static void io_dpdk_forget(const struct io_dpdk *d)
 
 static void io_dpdk_detach(const struct io_dpdk *d)
 {
+    mcc_dpdk_flow_remove(d->id);
     (void)rte_eth_promiscuous_disable(d->id);
     (void)rte_eth_dev_stop(d->id);
     (void)rte_eth_dev_close(d->id);
@@ -445,6 +448,7 @@ static int io_dpdk_open(struct mcc_io *io)
     io->state = d;
     io->fd = -1;
     io->polled = true;
+    mcc_dpdk_flow_install(io, d->id);
     return 0;
 }
 
@@ -504,6 +508,7 @@ static void io_dpdk_arrived(struct mcc_io *io, struct rte_mbuf *m, struct mcc_io
     }
     if (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED)
         (void)rte_vlan_insert(&m);
+    uint32_t mark = mcc_dpdk_flow_mark(m);
     core->ports[io->port].rx_packets++;
     core->ports[io->port].rx_bytes += m->pkt_len;
     if (m->nb_segs == 1 && m->pool == io_dpdk_all.pool && RTE_MBUF_DIRECT(m)) {
@@ -519,6 +524,7 @@ static void io_dpdk_arrived(struct mcc_io *io, struct rte_mbuf *m, struct mcc_io
     p->at = sink->now;
     p->in_port = io->port;
     p->link = MCC_LINK_ETHERNET;
+    p->mark = mark;
     mcc_io_give(sink, p);
 }
 

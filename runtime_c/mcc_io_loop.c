@@ -129,6 +129,8 @@ struct mcc_loop *mcc_loop_new(const struct mcc_loop_ops *ops, void *box, struct 
     for (uint32_t i = 0; i < ports; i++) {
         loop->io[i].fd = -1;
         loop->io[i].port = (uint8_t)i;
+        loop->io[i].patterns = ops->patterns;
+        loop->io[i].pattern_count = ops->pattern_count;
     }
     return loop;
 }

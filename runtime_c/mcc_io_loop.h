@@ -15,15 +15,19 @@ struct mcc_packet;
 struct mcc_core;
 struct mcc_crew;
 struct mcc_loop;
+struct mcc_pattern;
 
 /* What the module's box does. `burst` takes `n` packets, owned by it from then on; `advance` runs what is due up to a time, in
- * ns; `finish` ends the run. What leaves is in the core's out[] when they return. */
+ * ns; `finish` ends the run. What leaves is in the core's out[] when they return. `patterns`: what NICs are asked to mark
+ * (mcc_offload.h); NULL: nothing. */
 struct mcc_loop_ops {
     void (*burst)(void *box, struct mcc_packet **packets, uint32_t n);
     void (*advance)(void *box, uint64_t to);
     void (*finish)(void *box);
     /* The core of a parsed packet; *spread: of what that is decided, 0: nothing. Of boxes in a crew. */
     uint32_t (*owner)(const void *box, const struct mcc_packet *p, uint32_t *spread);
+    const struct mcc_pattern *patterns;
+    uint32_t pattern_count;
 };
 
 /* NULL: no memory. `box` and `core` (its core) are borrowed until mcc_loop_free. split: super-frames are cut into segments

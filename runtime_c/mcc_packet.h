@@ -114,6 +114,8 @@ struct mcc_packet {
         mtu; /* the datagram came in fragments: the longest IP packet among them (mcc_frag.h); 0: it did not */
     uint32_t frag_id; /* then: the identification of an IPv6 one */
     uint8_t refs; /* who holds the buffer beside its owner: mcc_buffer_put() gives it back at 0 */
+    uint32_t
+        mark; /* of modules with MCC_MARKS: what a NIC says of its class (mcc_offload.h); 0: nothing */
 #if MCC_INNER
     struct mcc_outer outer;
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "mcc_packet.h"
+#include "mcc_offload.h"
 #include "mcc_parse.h"
 #include "mcc_checksum.h"
 #include "mcc_hash.h"
@@ -89,6 +90,7 @@
 #include "mcc_io_null.c"
 #ifdef MCC_DPDK
 #include "mcc_io_dpdk.c"
+#include "mcc_io_dpdk_flow.c"
 #endif
 #include "mcc_crew.c"
 #include "mcc_io_loop.c"

@@ -105,11 +105,13 @@ def run(chain: ChainArg,
                                            "second")] = False,
         metrics: Annotated[str | None, typer.Option(metavar="[HOST]:PORT", help="counters for Prometheus over HTTP, "
                                                     "such as :9464")] = None,
+        offload: Annotated[bool, typer.Option("--offload/--no-offload", help="devices of DPDK's classify what they "
+                                              "can")] = True,
         ) -> None:
     """Run a chain over captures or on live interfaces, and print a summary. `mcc set` steers one on interfaces."""
     with errors():
         wanted = running.Wanted(capture, output, tuple(port or ()), stats, sessions, alerts, duration, max_sessions,
-                                checksums.value if checksums else None, live, metrics, cores)
+                                checksums.value if checksums else None, live, metrics, cores, offload)
         raise typer.Exit(running.run(chain, wanted))
 
 

@@ -34,6 +34,7 @@ def explained(facts: Facts, width: int = 0) -> Text:
 
 def _parts(facts: Facts, width: int) -> Iterable[tuple[str, list[str]]]:
     yield "Unified flow table (first match from the top)", _flow_table(facts, width)
+    yield "What a network card can classify (DPDK ports)", _offload(facts["offload"], width)
     blocks = facts["flow_control_block"]
     if blocks["bars"]:
         yield "Flow control blocks (bytes; one offset an element)", _blocks(blocks, width)
@@ -73,6 +74,26 @@ def _flow_table(facts: Facts, width: int) -> list[str]:
     if with_other:
         others = dict.fromkeys(w for r in with_other for w in r["other_outputs"])
         out += paragraph(f"Other outputs: {'; '.join(others)}", width)
+    return out
+
+
+SHOWN = 4
+"""Patterns that are left to software, of one port; more are counted."""
+
+
+def _offload(ports: Sequence[Facts], width: int) -> list[str]:
+    out = []
+    for p in ports:
+        if not p["patterns"]:
+            out += paragraph(f"{p['port']}: nothing.", width)
+            continue
+        left = p["software"]
+        words = f"{p['port']}: leaf {_numbers(p['leaves'])}, by {count(p['patterns'], 'pattern')} of " \
+                f"{p['priorities']} priorities"
+        if left:
+            some = "; ".join(f"{x['packets']} ({x['why']})" for x in left[:SHOWN])
+            words += f"; left to software: {some}" + f"; {len(left) - SHOWN} more" * (len(left) > SHOWN)
+        out += paragraph(f"{words}.", width)
     return out
 
 

@@ -43,6 +43,7 @@ class Wanted:
     live: bool = False
     metrics: str | None = None
     cores: int = 1
+    offload: bool = True
 
     @property
     def on_stdout(self) -> list[str]:
@@ -68,7 +69,7 @@ def run(spec: str, wanted: Wanted) -> int:
     checksums = wanted.checksums or ("verify" if bindings.live else "keep")
     options = RunOptions(wanted.stats, wanted.sessions, wanted.alerts, wanted.max_sessions, checksums, wanted.duration,
                          wanted.cores)
-    module = RunnableModule(Module(compiled, io={p.kind for p in bindings.ports}))
+    module = RunnableModule(Module(compiled, io={p.kind for p in bindings.ports}, offload=wanted.offload))
     devices = {p.port: f"{p.kind}:{p.device}" if p.device else p.source or p.kind for p in bindings.ports}
     with watched(compiled.name, chain_file(spec), devices, live=wanted.live, plain=wanted.prints_meanwhile,
                  metrics=address, control=bindings.live, version=VERSION) as (errands, tell):

@@ -16,6 +16,7 @@ from mcc.emit.layouts import members
 from mcc.emit.lines import Mode, resolve_lines
 from mcc.emit.names import Names, c_name, entry_name, file_name
 from mcc.emit.natives import open_database, uses_hyperscan
+from mcc.emit.offload import print_offload
 from mcc.emit.replies import foreseen, says_reply_key
 from mcc.emit.scene import Scene, Site, walk_name
 from mcc.emit.steering import print_steering
@@ -24,6 +25,7 @@ from mcc.emit.tables import incbin
 from mcc.ir.element import Code, CounterDecl, HsDecl, LiveDecl, MapDecl, PerCoreDecl, PortsDecl
 from mcc.ir.func import StructType
 from mcc.ir.graph import Graph
+from mcc.ir.offload import Offload
 from mcc.ir.plan import End, KeyKind, Leaf, Plans, Stage, Steering, Step
 
 CORE_REASONS = ("no_buffer", "out_full", "no_session", "checksum", "parked_long", "unlinked",
@@ -79,6 +81,7 @@ class _Printer:
     env: jinja2.Environment
     batched: frozenset[tuple[int, int]]
     ring: int
+    offload: Offload | None = None
     blobs: dict[str, bytes] = field(default_factory=dict)
 
     def run(self) -> Module:
@@ -157,6 +160,7 @@ class _Printer:
             "sites_bound": max(1, len(self.scene.sites)),
             "inner_stages": [s.id for s in self.plans.stages if s.id > 0 or any(
                 kinds[i]["in_context"] for i in s.kinds)],
+            "offload": print_offload(self.offload, self.graph.ports) if self.offload and self.marks() else "",
             "stages": [self.stage_text(s, kinds) for s in reversed(self.plans.stages)],
             "stage0_kinds": [k for k in self.plans.kinds if k.stage == 0 and k.group < 0],
             "emits": [{"code": f"NODE_{self.names[e.node]} << 9 | {e.output << 1 | e.way}", "stage": e.stage,
@@ -170,6 +174,10 @@ class _Printer:
             "timers": [self.timer_view(n.id) for n in self.graph.elements if self.codes[n.id].handler("on_timer")],
             "places": [f"{self.names[v.node]}.{'.'.join(map(c_name, v.name.split('.')))}" for v in self.values()],
         }
+
+    def marks(self) -> int:
+        """How many marks NICs may give; 0: the module is not for them, or there is nothing that they could tell."""
+        return len(self.offload.marks) if self.offload is not None else 0
 
     def parkers(self) -> list[int]:
         """Elements that park packets, in node order."""
@@ -323,7 +331,8 @@ class _Printer:
         plain = [self.plans.leaves[i] for i in s.leaves if self.plans.leaves[i].kind < 0]
         view = {"id": s.id, "name": s.name, "kinds": mine, "first": first, "later": [k for k in mine if k not in first],
                 "entries": entries, "classifiers": classifiers, "plain": plain, "inner": s.entries == (-1,),
-                "again": any(k["in_context"] for k in mine),
+                "again": any(k["in_context"] for k in mine), "marks": self.marks() if s.id == 0 else 0,
+                "classify": "marked(box, p)" if s.id == 0 and self.marks() else "classify(p)",
                 "entered": " || ".join(f"p->in_port == PORT_{e['port']}" for e in entries)}
         return self.env.get_template("stage.c.j2").render(s=view).rstrip()
 
@@ -351,12 +360,14 @@ def key_layout(k: KeyKind) -> str:
 def print_module(graph: Graph, codes: Mapping[int, Code], plans: Plans, templates: str, *, steering: Steering,
                  version: str, source: str,
                  about: tuple[str, ...] = (), lines: Mode = "c", leaf_text: Callable[[Leaf], str],
-                 batched: frozenset[tuple[int, int]] = frozenset(), ring: int = 1) -> Module:
+                 batched: frozenset[tuple[int, int]] = frozenset(), ring: int = 1,
+                 offload: Offload | None = None) -> Module:
     """The C of the chain. `templates`: folder of the jinja2 templates; `lines`: "c" or "python" (#line);
-    `batched`: walks that are handled in batches; `ring`: batches open at once."""
+    `batched`: walks that are handled in batches; `ring`: batches open at once; `offload`: what NICs are to mark."""
     env = jinja2.Environment(loader=jinja2.FileSystemLoader(templates), undefined=jinja2.StrictUndefined,
                              trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False)
-    return _Printer(graph, codes, plans, steering, version, source, about, lines, leaf_text, env, batched, ring).run()
+    return _Printer(graph, codes, plans, steering, version, source, about, lines, leaf_text, env, batched, ring,
+                    offload).run()
 
 
 __all__ = ["CORE_REASONS", "Module", "Value", "print_module"]

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
@@ -26,18 +26,20 @@ NS = 1_000_000_000
 
 
 class Box:
-    """One instance of a chain in this process. Times are seconds; `start_ns` is tick 0.
+    """One instance of a chain in this process. Times are seconds; `start_ns` is tick 0. marks(index of the
+    port, frame): what a NIC would say of the frame, for a module with marks (mcc.driver.Options); 0: nothing.
 
     Raises MccError when there is no memory, KeyError for a port that the chain does not have.
     """
 
     def __init__(self, module: Any, *, start_ns: int = 0, max_sessions: int = 1 << 20, checksums: str = "keep",
                  log_sessions: bool = True, log_alerts: bool = True, link: str = "ethernet", seed: int | None = None,
-                 buffers: int = 16384, cores: int = 1, core: int = 0, steer_seed: int = 0) -> None:
+                 buffers: int = 16384, cores: int = 1, core: int = 0, steer_seed: int = 0,
+                 marks: Callable[[int, bytes], int] | None = None) -> None:
         self.module, self.ffi, self.lib = module, module.built.ffi, module.built.lib
         self.compiled = module.compiled
         self.ports: tuple[str, ...] = self.compiled.graph.ports
-        self.link = LINKS[link]
+        self.link, self.marks = LINKS[link], marks
         if not 1 <= max_sessions < 1 << 24:
             raise MccError(f"--max-sessions {max_sessions} is not within 1 to {(1 << 24) - 1}")
         config = self.ffi.new("struct mcc_config *", {
@@ -76,6 +78,8 @@ class Box:
         number = self.ports.index(port) if port in self.ports else -1
         if number < 0:
             raise KeyError(f"no port {port!r}: {', '.join(self.ports)}")
+        if self.marks is not None:
+            self.core.mark = self.marks(number, frame)
         self.lib.mcc_box_receive(self.box, number, self.link if link is None else link, frame, len(frame),
                                  wire or len(frame), at_ns)
 

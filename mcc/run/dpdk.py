@@ -23,6 +23,14 @@ def cannot_open(port: Binding, error: int, why: str) -> str:
     return f"port {port.port}: {_cause(port, error, _words(why))}"
 
 
+def marks_note(port: Binding, why: str) -> str:
+    """What a device does not classify; "": nothing. `why`: runtime_c/mcc_io_dpdk_flow.c's words."""
+    if port.kind != "dpdk" or not why:
+        return ""
+    others = "they" if why.startswith("marks no") else "others"
+    return f"port {port.port}: {port.name} {why}; {others} are classified in software"
+
+
 def veth_note(port: Binding) -> str:
     """What is to be seen to before a run over a veth pair; "": it is none, or this end is as it should be."""
     return _veth(port) if port.interface and sends(port.interface) else ""

@@ -35,6 +35,7 @@ def explain(compiled: Compiled) -> dict[str, Any]:
         "inner_ports": list(graph.inner),
         "columns": _columns(compiled, rules),
         "flow_table": [_rule(compiled, e, row) for e in rules for row in e.rows],
+        "offload": [_offload(compiled, port) for port in compiled.plans.stages[0].entries],
         "other_leaves": [_other(compiled, leaf) for e in rules for leaf in e.elsewhere],
         "keys": [_key(compiled, kind, rules) for kind in plans.kinds],
         "flow_control_block": {"head": HEAD_BYTES, "a_direction": plans.layout.dir_size,
@@ -116,6 +117,17 @@ def _rule(compiled: Compiled, entry: Entry, row: Row) -> dict[str, Any]:
             "session_space": _space(compiled, leaf), "key": leaf.kind if leaf.kind >= 0 else None,
             "timeout": leaf.timeout if leaf.kind >= 0 else None, "walk": walk_text(leaf, graph, plans),
             "other_outputs": _branches(compiled, leaf)}
+
+
+def _offload(compiled: Compiled, port: int) -> dict[str, Any]:
+    """What a NIC at the port can classify: how many patterns, with how many priorities, which leaves it marks, and
+    what it leaves to software (which packets, and the test that is the reason)."""
+    made = compiled.offload
+    mine = [p for p in made.patterns if p.port == port]
+    return {"port": compiled.graph.ports[port], "patterns": len(mine),
+            "priorities": max((p.priority + 1 for p in mine), default=0),
+            "leaves": sorted({made.marks[p.mark - 1].leaf for p in mine if p.mark}),
+            "software": [{"packets": p.text, "why": p.why} for p in mine if not p.mark]}
 
 
 def _branches(compiled: Compiled, leaf: Leaf) -> list[str]:

@@ -108,9 +108,11 @@ class _Live:
                 rc = self.lib.mcc_loop_open(loop, i, port.kind.encode(), os.fsencode(port.opened))
                 if rc == -errno.EXDEV:
                     break  # one core has it for all
+                why = self.ffi.string(self.lib.mcc_loop_why(loop, i)).decode(errors="replace")
                 if rc < 0:
-                    why = self.ffi.string(self.lib.mcc_loop_why(loop, i)).decode(errors="replace")
                     raise PortError(cannot_open(port, -rc, why))
+                if note := dpdk.marks_note(port, why):
+                    self.say(note)
             if note := dpdk.veth_note(port):
                 self.say(note)
         mtus = {p.interface or p.name: mtu for i, p in enumerate(self.bindings.ports)

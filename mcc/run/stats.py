@@ -36,6 +36,7 @@ def collect(box: Any) -> dict[str, Any]:
         "drops": drops,
         "made": core.made, "sent": sent, "held": core.held,
         "buffers": int(box.lib.mcc_box_buffers(box.box)),
+        **({"marks": {"taken": core.marked, "refused": core.unmarked}} if compiled.options.marks else {}),
     }
 
 

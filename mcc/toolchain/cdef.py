@@ -11,7 +11,7 @@ struct mcc_box;
 struct mcc_buffers;
 """
 
-_DEFINED = {"MCC_MAX_PORTS": "64", "MCC_ENDS": "7"}
+_DEFINED = {"MCC_MAX_PORTS": "64", "MCC_ENDS": "7", "MCC_PATTERN_BYTES": "82"}
 
 
 def cdef(runtime: Path) -> str:
@@ -22,7 +22,9 @@ def cdef(runtime: Path) -> str:
     replay = (runtime / "mcc_replay.h").read_text()
     loop = (runtime / "mcc_crew.h").read_text() + (runtime / "mcc_io_loop.h").read_text()
     module = (runtime / "mcc_runtime.h").read_text()
-    parts = [_TYPES, _struct(packet, "mcc_packet"), _struct(core, "mcc_count"), _struct(core, "mcc_port_count"),
+    offload = (runtime / "mcc_offload.h").read_text()
+    parts = [_TYPES, _struct(packet, "mcc_packet"), _struct(offload, "mcc_pattern"), _struct(offload, "mcc_mark"),
+             _struct(core, "mcc_count"), _struct(core, "mcc_port_count"),
              _struct(core, "mcc_log"), _struct(core, "mcc_core"), _struct(core, "mcc_config"),
              _struct(stream, "mcc_tcp_counts"),
              _without_directives(replay), _without_directives(loop), _declarations(module)]
@@ -45,7 +47,7 @@ def _struct(text: str, name: str) -> str:
 
 def _without_directives(text: str) -> str:
     body = "\n".join(line for line in _strip(text).splitlines() if not line.startswith("#"))
-    return re.sub(r"^struct (mcc_packet|mcc_core);$", "", body, flags=re.M)
+    return re.sub(r"^struct (mcc_packet|mcc_core|mcc_pattern);$", "", body, flags=re.M)
 
 
 def _declarations(text: str) -> str:
