@@ -51,6 +51,7 @@ CASES = {
     "vlan_stats": Case("examples/vlan_stats.py"),
     "text_chain": Case("examples/text_chain.py"),
     "anew": Case("tests/property/chains/anew.py"),
+    "streaming": Case("tests/hostile/chains.py:streaming"),
 }
 
 
