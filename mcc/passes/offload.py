@@ -24,6 +24,7 @@ from mcc.passes.fdd import Manager
 from mcc.passes.rules import grouped
 from mcc.passes.words import column, values_text
 from mcc.protocols.dissect import ETHERNET
+from mcc.protocols.dissect import TAGS as TPIDS
 from mcc.protocols.headers import HEADER_BYTES
 
 MOST = 1024
@@ -191,7 +192,8 @@ class _Bits:
                 spec |= number << shift
                 mask |= ((1 << 8 * size) - 1) << shift
         self.spec, self.mask, self.tags = spec, mask, s.tags or 0
-        self.open = mask >> 8 * (PATTERN_BYTES - s.start("l3")) & 0xFFFF == 0  # whatever follows, tags too
+        kind = 8 * (PATTERN_BYTES - s.start("l3"))  # of the type field
+        self.open = any((spec >> kind ^ tag) & (mask >> kind) & 0xFFFF == 0 for tag in TPIDS)  # further tags may follow
 
     def meets(self, other: _Bits) -> bool:
         """Some packet may match both."""

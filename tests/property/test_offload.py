@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mcc.api import Module
@@ -51,6 +51,7 @@ CASES = {
     "vlan_stats": Case("examples/vlan_stats.py"),
     "text_chain": Case("examples/text_chain.py"),
     "anew": Case("tests/property/chains/anew.py"),
+    "streaming": Case("tests/hostile/chains.py:streaming"),
 }
 
 
@@ -189,7 +190,14 @@ def table(made: Offload) -> list[Rule]:
 classes = st.one_of(named(), texts().map(c.cls))
 
 
+CUT_TAG = [(c.TCP, False, c.TCP), (c.cls("vlan"), False, c.TCP)]
+"""Tests the type of tags, which a frame may end with: a pattern of no tag that tagged frames match, too."""
+DOUBLY_TAGGED = bytes.fromhex("00112233445500112233445581000001810000010806000108000604000102fc00000001"
+                              "0a0000010000000000000a000001")
+
+
 @settings(max_examples=60 * EXAMPLES)
+@example(CUT_TAG, [DOUBLY_TAGGED])
 @given(st.lists(st.tuples(classes, st.booleans(), classes), min_size=1, max_size=8), st.lists(cut(frames()), max_size=30))
 def test_patterns_are_the_first_match(drawn: list[tuple[Cls, bool, Cls]], packets: list[bytes]) -> None:
     """A mark that is believed says the first rule whose class holds."""
