@@ -33,7 +33,8 @@ def matching(words: bytes | list[bytes], **more: Any) -> Module:
     """`before` sees what comes to the client's side edited, `after` what comes to the server's."""
     def make() -> Iterator[Any]:
         before, after = captures.Crc(), captures.Crc()
-        yield duplex(Port("lan"), tcp([before, WordMatcher(words, **more), after], hold_timeout=0), Port("wan"))
+        yield duplex(Port("lan", inner=True), tcp([before, WordMatcher(words, **more), after], hold_timeout=0),
+                     Port("wan", inner=True))
     made: Chain = chain(make)
     return captures.compiled(made)
 
@@ -84,7 +85,7 @@ def test_replace_is_what_the_oracle_says(shared: Path, truth: dict[str, Any], st
     module = matching(word, mode="replace", text=text)
     wrong: list[Any] = []
     hits = checked = 0
-    for i, name in enumerate(captures.some(truth)):
+    for i, name in enumerate(captures.some(shared, truth)):
         bad, changed = differing(module, shared, name, truth[name], streams(name), tmp_path,
                                  lambda data: data.replace(word, text))
         wrong, hits = wrong + bad, hits + changed
@@ -127,7 +128,7 @@ def border(path: Path, data: dict[tuple[int, str], bytes], hosts: dict[int, Any]
 def test_words_cut_by_the_borders_of_segments(shared: Path, truth: dict[str, Any], streams: Any, tmp_path: Path) -> None:
     """A word that a real sender cut in two: replaced as the oracle says, in the same length and in others."""
     done, wrong = 0, []
-    for name in captures.some(truth):
+    for name in captures.some(shared, truth):
         if done == BORDERS:
             break
         path = shared / "captures" / name
@@ -149,6 +150,10 @@ def test_words_cut_by_the_borders_of_segments(shared: Path, truth: dict[str, Any
     assert done >= BORDERS
 
 
+UNHEARD = "mercury--ip_encapsulation.pcap"
+"""Its last segment ends with what may begin a longer word, and then the capture acknowledges these bytes, which are held, and ends: the box
+waits for an acknowledgement that no host sends any more, and resets the connection after eight tries."""
+
 LIST = [b"HTTP", b"HTTP/1.1", b"ent", b"Content", b"\0\0", b"\0\0\0\0"]
 """Words of which some begin like others: the longest that begins first counts."""
 ANY = re.compile(b"|".join(re.escape(w) for w in sorted(LIST, key=len, reverse=True)))
@@ -164,7 +169,9 @@ def test_remove_and_mask(shared: Path, truth: dict[str, Any], streams: Any, tmp_
     module = matching(LIST, **options)
     wrong: list[Any] = []
     hits = 0
-    for name in captures.some(truth):
+    for name in captures.some(shared, truth):
+        if name == UNHEARD:
+            continue
         bad, changed = differing(module, shared, name, truth[name], streams(name), tmp_path, change)
         wrong, hits = wrong + bad, hits + changed
     assert wrong == []
