@@ -20,7 +20,7 @@ CHAINS = Path(__file__).parent / "chains.py"
 COMMAND = "from mcc.cli import main; main()"
 DRIVERS = {"af_packet": "framesz=2048,blocksz=65536,framecnt=4096",
            "af_xdp": "start_queue=0,queue_count=1,force_copy=1"}
-"""Arguments of DPDK's drivers, by driver."""
+"""Arguments of DPDK's drivers, by driver, for testpmd and mcc alike. net_af_packet's own 512 places are too few."""
 
 
 @dataclass
@@ -177,7 +177,8 @@ class Mcc(Box):
 
     def start(self, bed: Bed) -> None:
         kind, _, driver = self.kind.partition(":")
-        lan, wan = (f"{kind}:" + (f"{driver}{i},iface=d{i}" if driver else f"d{i}") for i in range(2))
+        arguments = DRIVERS.get(driver.removeprefix("net_"), "")
+        lan, wan = (f"{kind}:" + (f"{driver}{i},iface=d{i},{arguments}" if driver else f"d{i}") for i in range(2))
         self.process = bed.start(bed.box, sys.executable, "-c", COMMAND, "run", f"{CHAINS}:{self.chain}",
                                  "--port", f"lan={lan}", "--port", f"wan={wan}")
         self.process.wait("mcc: running", 120)  # a C compiler may run first

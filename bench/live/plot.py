@@ -57,8 +57,8 @@ def figure12(results: Results, file: Path) -> None:
             axis.grid(alpha=0.3)
         axes[0][column].set_title("offloads off: frames of 1,514 bytes" if off else "offloads on: super-frames")
         axes[1][column].set_xlabel("size of the file")
-        if axes[0][column].lines:
-            axes[0][column].legend(fontsize=7)
+        if axes[1][column].lines:
+            axes[1][column].legend(fontsize=7, loc="lower left")
     _save(figure, file)
 
 
