@@ -4,7 +4,7 @@
 
 VENV  ?= .venv
 BIN   := $(VENV)/bin
-JOBS  ?= 2
+JOBS  ?= 3
 
 # What `make demo` builds and runs.
 EXAMPLE ?= examples/word_remover.py

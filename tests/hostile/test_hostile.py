@@ -44,9 +44,9 @@ def test_noise_and_mutants(chain: str) -> None:
 
 
 def test_tunnels() -> None:
-    drive("tunnelled", "tunnels", "1", "3000")
+    drive("tunnelled", "tunnels", "1", "1000")
     if SHARED:
-        drive("tunnelled", "mutants", "2", "3000", *SHARED)
+        drive("tunnelled", "mutants", "2", "1000", *SHARED)
 
 
 @pytest.mark.slow

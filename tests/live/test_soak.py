@@ -21,7 +21,7 @@ import pytest
 from tests.live.net import SERVER4, Net, Process, run, within
 
 LONG = float(os.environ.get("MCC_SOAK_SECONDS", "600"))
-SHORT = 20.0
+SHORT = 8.0
 SILENT = "198.18.7.3"
 PUBLIC = "198.18.7.9"
 SLACK = 4 << 20
