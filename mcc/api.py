@@ -25,7 +25,7 @@ class Module:
     offload: such a module has its devices classify what they can (docs/live.md).
     """
 
-    def __init__(self, compiled: Compiled, *, target: str = "native", sanitize: bool = False, level: str = "-O2",
+    def __init__(self, compiled: Compiled, *, target: str = "native", sanitize: bool = False, level: str = "",
                  out: Path | None = None, extra: tuple[str, ...] = (), io: Iterable[str] = (),
                  offload: bool = True) -> None:
         self.compiled = compiled.with_marks() if offload and "dpdk" in io else compiled

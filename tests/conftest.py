@@ -12,6 +12,9 @@ from hypothesis import HealthCheck, settings
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 
+if not os.environ.get("MCC_NIGHTLY"):
+    os.environ.setdefault("MCC_OPTIMIZE", "-O1")  # half of the time of a test run is the C compiler's
+
 settings.register_profile("default", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("nightly", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("nightly" if os.environ.get("MCC_NIGHTLY") else "default")

@@ -120,7 +120,7 @@ def _comment(text: str) -> str:
     return json.dumps(text)[1:-1].replace("*/", "* /").replace("/*", "/ *")
 
 
-def build(expressions: Sequence[Expression], links: Sequence[int], level: str = "-O2") -> Built:
+def build(expressions: Sequence[Expression], links: Sequence[int], level: str = "") -> Built:
     """One module for all expressions and link types. Raises CompileError, BuildError."""
     classes = compile_expressions(expressions, links)
     text = module_text(classes, links, [e.text for e in expressions])

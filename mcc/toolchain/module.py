@@ -75,9 +75,11 @@ def compiler() -> list[str]:
     raise BuildError("cc", "no C compiler was found: apt-get install gcc (or set CC)")
 
 
-def flags(target: str = "native", *, sessions: bool = False, sanitize: bool = False, level: str = "-O2",
+def flags(target: str = "native", *, sessions: bool = False, sanitize: bool = False, level: str = "",
           extra: Sequence[str] = ()) -> list[str]:
-    """Compiler flags of a module. sessions: count per session for `--sessions`."""
+    """Compiler flags of a module. sessions: count per session for `--sessions`; level: of optimization, by default
+    what MCC_OPTIMIZE says, or -O2."""
+    level = level or os.environ.get("MCC_OPTIMIZE") or "-O2"
     out = [level, *TARGETS[target], "-std=gnu11", "-fwrapv", "-fno-strict-aliasing", "-fno-plt", "-fvisibility=hidden",
            "-fPIC", *WARNINGS]
     out += ["-DMCC_SESSIONS=1"] if sessions else []
@@ -86,7 +88,7 @@ def flags(target: str = "native", *, sessions: bool = False, sanitize: bool = Fa
 
 
 def build_module(c_source: str, name: str, blobs: Mapping[str, bytes] | None = None, *, target: str = "native",
-                 sessions: bool = False, sanitize: bool = False, level: str = "-O2", out: Path | None = None,
+                 sessions: bool = False, sanitize: bool = False, level: str = "", out: Path | None = None,
                  extra: Sequence[str] = (), load: bool = True, declared: str | None = None,
                  link: Sequence[str] = ()) -> Built:
     """Compile (or take from the cache) and load. Raises BuildError with the command and the compiler's words.
