@@ -36,24 +36,25 @@ void mcc_flows_free(struct mcc_flows *flows)
     memset(flows, 0, sizeof *flows);
 }
 
-int mcc_flow_tcp_close(struct mcc_flow_cold *cold, struct mcc_fcb *mine, struct mcc_fcb *other,
+int mcc_flow_tcp_close(uint32_t fin[2], struct mcc_fcb *mine, struct mcc_fcb *other,
                        const struct mcc_packet *p, unsigned direction)
 {
     const uint8_t *tcp = p->data + p->l4;
     uint8_t flags = tcp[13];
+    unsigned closing = mine->closing;
     if (flags & TCP_RST)
         return MCC_END_RST;
     if (flags & TCP_FIN) {
         uint32_t length = mcc_payload(p) + 1 + (flags & TCP_SYN ? 1 : 0);
-        cold->fin[direction] = mcc_be32(tcp + 4) + length;
-        cold->fins |= (uint8_t)(1u << direction);
-        mine->closing = other->closing = 1;
+        fin[direction] = mcc_be32(tcp + 4) + length;
+        closing |= MCC_CLOSING_FIN << direction;
     }
     unsigned far = 1 - direction;
-    if (flags & TCP_ACK && cold->fins & 1u << far &&
-        (int32_t)(mcc_be32(tcp + 8) - cold->fin[far]) >= 0)
-        cold->fins |= (uint8_t)(4u << far);
-    return cold->fins == 15 && cold->reason != MCC_END_FIN ? MCC_END_FIN : -1;
+    if (flags & TCP_ACK && closing & MCC_CLOSING_FIN << far &&
+        (int32_t)(mcc_be32(tcp + 8) - fin[far]) >= 0)
+        closing |= MCC_CLOSING_ACKED << far;
+    mine->closing = other->closing = (uint8_t)closing;
+    return closing == MCC_CLOSING_ALL ? MCC_END_FIN : -1;
 }
 
 uint32_t mcc_flow_victim(struct mcc_flows *flows,

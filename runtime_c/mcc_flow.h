@@ -1,7 +1,7 @@
 /* Flows of one kind of key: table, pool, timers, lists; and what is known of a flow beside its FCBs.
  *
- *   hot, in the pool:   | dir 0: key, FCB | dir 1: key, FCB | conn |      printed by the module
- *   cold, by index:     | timer | links | what creation, FIN and the end of the flow need |     one cache line
+ *   hot, in the pool:   | dir 0: key, FCB | dir 1: key, FCB | FINs | conn |      printed by the module
+ *   cold, by index:     | timer | links | timeout | sequence |                   half a cache line
  *
  * A flow has an index (1 ..); its two directions have the ids 2 * index and 2 * index + 1 in the table. A direction is
  * in use when its FCB's `walk` is not 0. Every flow in use is in exactly one of the lists `embryonic` (nothing seen
@@ -24,31 +24,28 @@ enum { MCC_KIND_SHIFT = 25, MCC_FLOW_MASK = (1 << 25) - 1, MCC_MAX_SESSIONS = (1
 struct mcc_fcb {      /* the head of a flow control block: one direction */
     uint32_t last;    /* tick of its last packet */
     uint16_t walk;    /* 1 + 2 * leaf + direction; 0: not in use */
-    uint8_t closing;  /* a FIN was seen, in either direction */
-    uint8_t answered; /* of direction 1: a packet of it was seen; a copy of the cold one */
+    uint8_t closing;  /* MCC_CLOSING_ .., the same in both directions */
+    uint8_t answered; /* of direction 1: a packet of it was seen, the flow is settled */
 #ifdef MCC_SESSIONS
     uint64_t packets, bytes, payload;
 #endif
 };
 
+/* Of a TCP connection: direction d sent a FIN; it was acknowledged; both were, and that was told. */
+enum { MCC_CLOSING_FIN = 1, MCC_CLOSING_ACKED = 4, MCC_CLOSING_ALL = 15, MCC_CLOSING_OVER = 16 };
+
 struct mcc_flow_cold {
     struct mcc_timer timer;
     struct mcc_link_ids links; /* in `embryonic` or `settled` */
-    uint64_t sequence;         /* number of its creation */
-    uint64_t hash[2];          /* of both keys */
-    uint32_t timeout;          /* ticks, 0: none */
     union {
-        uint32_t fin[2]; /* sequence number behind each direction's FIN */
-        uint32_t refs;   /* of a group: flows that share it */
+        uint32_t timeout; /* ticks, 0: none */
+        uint32_t refs;    /* of a group: flows that share it */
     };
-    uint8_t keyed;    /* bit d: direction d is in the table */
-    uint8_t fins;     /* bit d: direction d sent a FIN; bit 2 + d: it was acknowledged */
-    uint8_t answered; /* a packet from the server was seen: the flow is settled */
-    uint8_t reason;   /* enum mcc_end that a timeout means */
+    uint32_t sequence; /* number of its creation, the low half: mcc_flow_sequence() */
 #ifdef MCC_SESSIONS
     uint64_t first, last; /* ns */
 #endif
-} __attribute__((aligned(64)));
+} __attribute__((aligned(32)));
 
 struct mcc_flows {
     struct mcc_table table;
@@ -63,8 +60,9 @@ struct mcc_flows {
 int mcc_flows_init(struct mcc_flows *flows, uint32_t capacity, uint32_t size, uint64_t seed);
 void mcc_flows_free(struct mcc_flows *flows);
 
-/* What a FIN, an RST or an ACK of a FIN means: MCC_END_RST, MCC_END_FIN (both ways closed and acknowledged) or -1. */
-int mcc_flow_tcp_close(struct mcc_flow_cold *cold, struct mcc_fcb *mine, struct mcc_fcb *other,
+/* What a FIN, an RST or an ACK of a FIN means: MCC_END_RST, MCC_END_FIN (both ways closed and acknowledged) or -1.
+ * fin: the sequence number behind each direction's FIN. */
+int mcc_flow_tcp_close(uint32_t fin[2], struct mcc_fcb *mine, struct mcc_fcb *other,
                        const struct mcc_packet *p, unsigned direction);
 
 /* The flow to give up when all are taken: the oldest embryonic one, else one idle for long. 0: there is none. */
@@ -97,30 +95,31 @@ static inline void mcc_flow_remove(struct mcc_flows *flows, struct mcc_list *lis
     list->count--;
 }
 
-/* The cold part of a new flow, in no list, not armed and under no key. `at`: ns, of its first packet. */
+/* The cold part of a new flow, in no list and not armed. `at`: ns, of its first packet. */
 static inline void mcc_flow_begin(struct mcc_flow_cold *cold, uint64_t sequence, uint64_t at)
 {
     (void)at;
-    cold->sequence = sequence;
+    cold->sequence = (uint32_t)sequence;
     cold->timeout = 0;
-    cold->keyed = cold->fins = cold->answered = 0;
-    cold->reason = MCC_END_TIMEOUT;
 #ifdef MCC_SESSIONS
     cold->first = cold->last = at;
 #endif
 }
 
-/* Fetches what the end of a flow, whose cold part is at hand, will touch. */
+/* The number of the creation of a flow, one of the last 2^32. */
+static inline uint64_t mcc_flow_sequence(const struct mcc_core *core,
+                                         const struct mcc_flow_cold *cold)
+{
+    return core->sequence - (uint32_t)((uint32_t)core->sequence - cold->sequence);
+}
+
+/* Fetches the hot part of a flow. */
 static inline void mcc_flow_fetch(const struct mcc_flows *flows, uint32_t index)
 {
-    const struct mcc_flow_cold *cold = &flows->cold[index];
     const char *hot = mcc_pool_at(&flows->pool, index);
     __builtin_prefetch(hot, 1);
     if (flows->pool.stride > MCC_LINE)
         __builtin_prefetch(hot + MCC_LINE, 1);
-    __builtin_prefetch(&flows->table.bucket[(uint32_t)cold->hash[0] & flows->table.mask], 1);
-    if (cold->keyed & 2)
-        __builtin_prefetch(&flows->table.bucket[(uint32_t)cold->hash[1] & flows->table.mask], 1);
 }
 
 /* Seconds in ticks, rounded up. */

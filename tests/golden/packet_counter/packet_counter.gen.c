@@ -104,18 +104,18 @@ struct box_session {
 };
 
 static inline void box_log_session(struct mcc_box *box, uint16_t kind, uint16_t leaf, const struct mcc_flow_cold *cold,
-                                   const void *flow, uint32_t size, enum mcc_end reason)
+                                   bool answered, const void *flow, uint32_t size, enum mcc_end reason)
 {
 #ifdef MCC_SESSIONS
     uint32_t padded = (size + 7) & ~7u;
     uint8_t *at = mcc_log_take(&box->core.sessions, sizeof(struct box_session) + padded);
     if (!at)
         return;
-    struct box_session s = {padded, kind, leaf, reason, cold->answered, cold->first, cold->last, cold->sequence};
+    struct box_session s = {padded, kind, leaf, reason, answered, cold->first, cold->last, mcc_flow_sequence(&box->core, cold)};
     memcpy(at, &s, sizeof s);
     memcpy(at + sizeof s, flow, size);
 #else
-    (void)box, (void)kind, (void)leaf, (void)cold, (void)flow, (void)size, (void)reason;
+    (void)box, (void)kind, (void)leaf, (void)cold, (void)answered, (void)flow, (void)size, (void)reason;
 #endif
 }
 
@@ -321,14 +321,19 @@ static bool box_evict(struct mcc_box *box)
 
 /* ---------------------------------------------------------------- time */
 
-enum { ENDING_AHEAD = 8 };
+enum { ENDING_AHEAD = 8, KEYS_AHEAD = 4 };
 
-/* Fetches what the end of a flow needs, a few flows ahead. */
-static inline void box_fetch_ending(struct mcc_box *box, const struct box_ending *e)
+/* Fetches what the end of the i-th of n flows needs, a few flows ahead: first itself, then its places in the table. */
+static inline void box_fetch_ending(struct mcc_box *box, uint32_t i, uint32_t n)
 {
     (void)box;
-    switch (e->kind) {
-    }
+    const struct box_ending *far = &box->ending[i + ENDING_AHEAD], *near = &box->ending[i + KEYS_AHEAD];
+    if (i + ENDING_AHEAD < n)
+        switch (far->kind) {
+        }
+    if (i + KEYS_AHEAD < n)
+        switch (near->kind) {
+        }
 }
 
 static int box_older(const void *a, const void *b)
@@ -354,8 +359,7 @@ static void box_flow_timers(struct mcc_box *box)
     (void)came;
     box_sort_ending(box, n);
     for (uint32_t i = 0; i < n; i++) {
-        if (i + ENDING_AHEAD < n)
-            box_fetch_ending(box, &box->ending[i + ENDING_AHEAD]);
+        box_fetch_ending(box, i, n);
         switch (box->ending[i].kind) {
         }
     }
@@ -367,8 +371,7 @@ static void box_end_all(struct mcc_box *box)
     uint32_t n = 0;
     box_sort_ending(box, n);
     for (uint32_t i = 0; i < n; i++) {
-        if (i + ENDING_AHEAD < n)
-            box_fetch_ending(box, &box->ending[i + ENDING_AHEAD]);
+        box_fetch_ending(box, i, n);
         switch (box->ending[i].kind) {
         }
     }

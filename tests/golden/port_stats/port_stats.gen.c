@@ -147,18 +147,18 @@ struct box_session {
 };
 
 static inline void box_log_session(struct mcc_box *box, uint16_t kind, uint16_t leaf, const struct mcc_flow_cold *cold,
-                                   const void *flow, uint32_t size, enum mcc_end reason)
+                                   bool answered, const void *flow, uint32_t size, enum mcc_end reason)
 {
 #ifdef MCC_SESSIONS
     uint32_t padded = (size + 7) & ~7u;
     uint8_t *at = mcc_log_take(&box->core.sessions, sizeof(struct box_session) + padded);
     if (!at)
         return;
-    struct box_session s = {padded, kind, leaf, reason, cold->answered, cold->first, cold->last, cold->sequence};
+    struct box_session s = {padded, kind, leaf, reason, answered, cold->first, cold->last, mcc_flow_sequence(&box->core, cold)};
     memcpy(at, &s, sizeof s);
     memcpy(at + sizeof s, flow, size);
 #else
-    (void)box, (void)kind, (void)leaf, (void)cold, (void)flow, (void)size, (void)reason;
+    (void)box, (void)kind, (void)leaf, (void)cold, (void)answered, (void)flow, (void)size, (void)reason;
 #endif
 }
 
@@ -300,7 +300,6 @@ static const __attribute__((unused)) uint16_t leaf_walk[LEAVES] = { 0, 1, 0 };
 static void flow0_end(struct mcc_box *box, uint32_t index, enum mcc_end reason)
 {
     struct mcc_flows *flows = &box->flow0;
-    struct mcc_flow_cold *cold = &flows->cold[index];
     struct flow0 *flow = flow0_at(box, 2 * index);
     uint16_t leaf = (uint16_t)((flow->dir[0].fcb.h.walk - 1) / 2);
     uint32_t talking = box->talking;
@@ -312,12 +311,12 @@ static void flow0_end(struct mcc_box *box, uint32_t index, enum mcc_end reason)
         break;
     }
     box->talking = talking;
-    box_log_session(box, 0, leaf, cold, flow, sizeof *flow, reason);
-    if (cold->keyed & 1)
-        mcc_table_erase(&flows->table, cold->hash[0], 2 * index);
+    bool answered = false;
+    box_log_session(box, 0, leaf, &flows->cold[index], answered, flow, sizeof *flow, reason);
+    mcc_table_erase(&flows->table, flow0_hash(box, &flow->dir[0].key), 2 * index);
     flow->dir[0].fcb.h.walk = 0;
     mcc_wheel_cancel(&flows->wheel, index);
-    mcc_flow_remove(flows, cold->answered ? &flows->settled : &flows->embryonic, index);
+    mcc_flow_remove(flows, answered ? &flows->settled : &flows->embryonic, index);
     mcc_pool_give(&flows->pool, index);
     box->core.active--;
     box->core.ended[reason]++;
@@ -326,12 +325,8 @@ static void flow0_end(struct mcc_box *box, uint32_t index, enum mcc_end reason)
 /* Puts direction `id` into the table under its key, of this hash, which no flow has. False: no room. */
 static inline bool flow0_put(struct mcc_box *box, uint32_t id, uint64_t hash, uint16_t walk)
 {
-    struct mcc_flows *flows = &box->flow0;
-    struct mcc_flow_cold *cold = &flows->cold[id >> 1];
-    if (__builtin_expect(mcc_table_insert(&flows->table, hash, id) != 0, 0))
+    if (__builtin_expect(mcc_table_insert(&box->flow0.table, hash, id) != 0, 0))
         return false;
-    cold->hash[id & 1] = hash;
-    cold->keyed |= (uint8_t)(1u << (id & 1));
     flow0_at(box, id)->dir[id & 1].fcb.h.walk = walk;
     return true;
 }
@@ -416,6 +411,13 @@ static inline void flow0_run(struct mcc_box *box, uint32_t id, bool is_new, stru
     }
 }
 
+/* Fetches the places in the table of a flow that is at hand. */
+static inline void flow0_fetch(struct mcc_box *box, uint32_t index)
+{
+    const struct flow0 *flow = flow0_at(box, 2 * index);
+    mcc_table_prefetch(&box->flow0.table, flow0_hash(box, &flow->dir[0].key));
+}
+
 /* Ends what has been silent for its timeout; whatever was heard since goes on waiting. */
 static void flow0_due(struct mcc_box *box, uint32_t index)
 {
@@ -425,7 +427,7 @@ static void flow0_due(struct mcc_box *box, uint32_t index)
     if (tick > box->core.tick)
         mcc_flow_arm(&box->core, flows, index, tick);
     else
-        flow0_end(box, index, (enum mcc_end)cold->reason);
+        flow0_end(box, index, MCC_END_TIMEOUT);
 }
 
 
@@ -698,8 +700,8 @@ static bool box_evict(struct mcc_box *box)
         struct mcc_flows *flows = &box->flow0;
         uint32_t index = mcc_flow_victim(flows, flow0_last);
         if (index) {
-            bool young = !flows->cold[index].answered;
-            uint64_t age = young ? flows->cold[index].sequence : (1ull << 63) + flow0_last(flows, index);
+            bool young = flows->embryonic.head == index;
+            uint64_t age = young ? mcc_flow_sequence(&box->core, &flows->cold[index]) : (1ull << 63) + flow0_last(flows, index);
             bool talks = box->talking && (box->talking - 1) >> 1 == (MCC_FLOW_ID(0, 2 * index) >> 1);
             if (age < oldest && !talks) {
                 kind = 0;
@@ -719,17 +721,25 @@ static bool box_evict(struct mcc_box *box)
 
 /* ---------------------------------------------------------------- time */
 
-enum { ENDING_AHEAD = 8 };
+enum { ENDING_AHEAD = 8, KEYS_AHEAD = 4 };
 
-/* Fetches what the end of a flow needs, a few flows ahead. */
-static inline void box_fetch_ending(struct mcc_box *box, const struct box_ending *e)
+/* Fetches what the end of the i-th of n flows needs, a few flows ahead: first itself, then its places in the table. */
+static inline void box_fetch_ending(struct mcc_box *box, uint32_t i, uint32_t n)
 {
     (void)box;
-    switch (e->kind) {
-    case 0:
-        mcc_flow_fetch(&box->flow0, e->index);
-        break;
-    }
+    const struct box_ending *far = &box->ending[i + ENDING_AHEAD], *near = &box->ending[i + KEYS_AHEAD];
+    if (i + ENDING_AHEAD < n)
+        switch (far->kind) {
+        case 0:
+            mcc_flow_fetch(&box->flow0, far->index);
+            break;
+        }
+    if (i + KEYS_AHEAD < n)
+        switch (near->kind) {
+        case 0:
+            flow0_fetch(box, near->index);
+            break;
+        }
 }
 
 static int box_older(const void *a, const void *b)
@@ -755,11 +765,10 @@ static void box_flow_timers(struct mcc_box *box)
     (void)came;
     came = mcc_wheel_advance(&box->flow0.wheel, box->core.tick, box->came, box->core.max_sessions);
     for (uint32_t i = 0; i < came; i++)
-        box->ending[n++] = (struct box_ending){box->flow0.cold[box->came[i]].sequence, 0, box->came[i]};
+        box->ending[n++] = (struct box_ending){mcc_flow_sequence(&box->core, &box->flow0.cold[box->came[i]]), 0, box->came[i]};
     box_sort_ending(box, n);
     for (uint32_t i = 0; i < n; i++) {
-        if (i + ENDING_AHEAD < n)
-            box_fetch_ending(box, &box->ending[i + ENDING_AHEAD]);
+        box_fetch_ending(box, i, n);
         switch (box->ending[i].kind) {
         case 0:
             flow0_due(box, box->ending[i].index);
@@ -775,14 +784,13 @@ static void box_end_all(struct mcc_box *box)
     {
         struct mcc_flows *flows = &box->flow0;
         for (uint32_t i = flows->embryonic.head; i; i = flows->cold[i].links.next)
-            box->ending[n++] = (struct box_ending){flows->cold[i].sequence, 0, i};
+            box->ending[n++] = (struct box_ending){mcc_flow_sequence(&box->core, &flows->cold[i]), 0, i};
         for (uint32_t i = flows->settled.head; i; i = flows->cold[i].links.next)
-            box->ending[n++] = (struct box_ending){flows->cold[i].sequence, 0, i};
+            box->ending[n++] = (struct box_ending){mcc_flow_sequence(&box->core, &flows->cold[i]), 0, i};
     }
     box_sort_ending(box, n);
     for (uint32_t i = 0; i < n; i++) {
-        if (i + ENDING_AHEAD < n)
-            box_fetch_ending(box, &box->ending[i + ENDING_AHEAD]);
+        box_fetch_ending(box, i, n);
         switch (box->ending[i].kind) {
         case 0:
             flow0_end(box, box->ending[i].index, MCC_END_RUN);
