@@ -509,7 +509,7 @@ uint32_t mcc_box_owner_of(const struct mcc_box *box, uint8_t port, uint8_t link,
 
 /* ---------------------------------------------------------------- bursts */
 
-/* A burst of packets in order of arrival. Three passes, so that memory is fetched while other packets are looked at. */
+/* A burst of packets in order of arrival. Memory is fetched while other packets are looked at. */
 static void box_burst(struct mcc_box *box, struct mcc_packet **packets, uint32_t n)
 {
     struct stage0_look look[MCC_BURST];

@@ -966,7 +966,10 @@ uint32_t mcc_box_owner_of(const struct mcc_box *box, uint8_t port, uint8_t link,
 
 /* ---------------------------------------------------------------- bursts */
 
-/* A burst of packets in order of arrival. Three passes, so that memory is fetched while other packets are looked at. */
+enum { FETCH_AHEAD = 12 };
+
+/* A burst of packets in order of arrival. Memory is fetched while other packets are looked at: their data and places in
+ * the table for all at once, their flows some packets ahead. */
 static void box_burst(struct mcc_box *box, struct mcc_packet **packets, uint32_t n)
 {
     struct stage0_look look[MCC_BURST];
@@ -975,9 +978,11 @@ static void box_burst(struct mcc_box *box, struct mcc_packet **packets, uint32_t
         __builtin_prefetch(packets[i]->data);
     for (uint32_t i = 0; i < n; i++)
         stage0_look(box, packets[i], &look[i]);
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n && i < FETCH_AHEAD; i++)
         stage0_fetch(box, packets[i], &look[i]);
     for (uint32_t i = 0; i < n; i++) {
+        if (i + FETCH_AHEAD < n)
+            stage0_fetch(box, packets[i + FETCH_AHEAD], &look[i + FETCH_AHEAD]);
         uint64_t at = packets[i]->at;
         if (__builtin_expect(at >= box->core.due, 0)) {
             box_flush(box);
