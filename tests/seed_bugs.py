@@ -141,6 +141,14 @@ BUGS = (
         "flows of one tick end in the wrong order"),
     Bug("batch-order", "templates/box_entry.c.j2", "    box_sort_out(box, from);\n", "",
         "batches change the order of packets"),
+    Bug("settle-plain", "templates/stage.c.j2", "{% if settles %}", "{% if false %}",
+        "a packet without a session overtakes an open batch at state that both share"),
+    Bug("settle-new", "templates/flows_life.c.j2", "{% if settles %}\n    box_settle", "{% if false %}\n    box_settle",
+        "a new session overtakes an open batch at state that both share"),
+    Bug("batch-time", "mcc/passes/batches.py", "d.timeout > 0}", "d.timeout < 0}",
+        "what is in a map is as old as the last packet of the burst"),
+    Bug("closing-over", "templates/flows_life.c.j2", "|= MCC_CLOSING_OVER;", "|= 0;",
+        "a connection that both ends closed ends as if it had been silent"),
 )
 
 

@@ -167,7 +167,7 @@ class _Printer:
                        "name": f"{self.names[e.node]}[{e.output}]"} for e in self.plans.emits if e.output >= 0],
             "batches": [{"walk": 1 + 2 * n + d, "kind": self.plans.leaves[n].kind,
                          "name": walk_name(self.plans.leaves[n], d) + "_batch"} for n, d in batches],
-            "ring": self.ring,
+            "ring": self.ring, "settles": self.settles,
             "parks": any(e.output < 0 for e in self.plans.emits),
             "park_maps": [{"place": f"{self.names[n]}.{c_name(d.name)}"} for n in self.parkers()
                           for d in self.codes[n].state if isinstance(d, MapDecl)],
@@ -261,7 +261,7 @@ class _Printer:
             "two_way_leaf": " || ".join(f"leaf == {leaf.id}" for leaf in leaves if leaf.bidirectional) or "false",
         }
         view["declarations"] = self.env.get_template("flows.c.j2").render(k=view)
-        view["life"] = self.env.get_template("flows_life.c.j2").render(k=view)
+        view["life"] = self.env.get_template("flows_life.c.j2").render(k=view, settles=self.settles)
         return view
 
     def replies(self, leaf: Leaf) -> list[list[str] | None]:
@@ -319,6 +319,11 @@ class _Printer:
         assert t is not None
         return f"struct {self.structs[t]} {self.names[node]};"
 
+    @property
+    def settles(self) -> bool:
+        """Open batches are handled before anything else: elements share state between sessions."""
+        return bool(self.batched) and self.ring == 1
+
     def stage_text(self, s: Stage, kinds: list[dict[str, Any]]) -> str:
         mine = [kinds[i] for i in s.kinds if self.plans.kinds[i].group < 0]
         first = sorted((k for k in mine if self.plans.kinds[k["id"]].hash_first),
@@ -334,7 +339,7 @@ class _Printer:
                 "again": any(k["in_context"] for k in mine), "marks": self.marks() if s.id == 0 else 0,
                 "classify": "marked(box, p)" if s.id == 0 and self.marks() else "classify(p)",
                 "entered": " || ".join(f"p->in_port == PORT_{e['port']}" for e in entries)}
-        return self.env.get_template("stage.c.j2").render(s=view).rstrip()
+        return self.env.get_template("stage.c.j2").render(s=view, settles=self.settles).rstrip()
 
 
 def _ends(plan: End | Step) -> list[End]:

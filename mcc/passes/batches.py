@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mcc.ir.element import Code
+from mcc.ir.element import Code, MapDecl
 from mcc.ir.func import (
     Action,
     Alert,
@@ -62,14 +62,18 @@ def _may_batch(arc: Arc, leaf: Leaf, codes: Mapping[int, Code]) -> bool:
 
 
 def _is_plain(code: Code, inp: int) -> bool:
-    """No handler of the walk ends a session, emits, parks or reports; a batch handler lets every batch pass."""
+    """No handler of the walk ends a session, emits, parks, reports or asks for the time, as maps with a timeout do; a
+    batch handler lets every batch pass."""
+    timed = {d.name for d in code.state if isinstance(d, MapDecl) and d.timeout > 0}
     for role in ("process_packet", "process_batch"):
         func = code.handler(role, inp)
         for s in statements(func.body) if func else ():
-            if isinstance(s, (Alert, EmitArp, EmitCopy)):
+            if isinstance(s, (Alert, EmitArp, EmitCopy)) or isinstance(s, (MapPut, MapDelete)) and s.map in timed:
                 return False
             for e in expressions(s):
                 if isinstance(e, Park) or isinstance(e, Attr) and e.name == "is_new":
+                    return False
+                if isinstance(e, MapGet) and e.map in timed:
                     return False
                 if isinstance(s, Return) and isinstance(e, Action):
                     if e.kind in ("close", "reset", "to") or role == "process_batch" and e.kind != "pass":

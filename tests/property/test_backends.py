@@ -63,6 +63,7 @@ CASES: dict[str, Case] = {
     "proxy": Case("tests/property/chains/proxy.py"),
     "edges": Case("tests/property/chains/edges.py", Mix(kinds=("tcp",), ip6=False), seeds=2),
     "full": Case("tests/property/chains/full.py", seeds=4),
+    "limited": Case("tests/property/chains/limited.py"),
     "fig3": Case("examples/fig3.py", QUICK),
     "nat": Case("examples/nat.py", NAT_MIX),
     "vlan_stats": Case("examples/vlan_stats.py"),
