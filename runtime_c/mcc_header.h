@@ -33,6 +33,14 @@ struct mcc_flow {   /* what a handler knows of its session; passed by value */
     bool is_new;    /* the packet made the session */
 };
 
+enum { /* what `flow.reply_key` says of the tuple of answers */
+       MCC_REPLY_SRC = 1,
+       MCC_REPLY_SPORT = 2,
+       MCC_REPLY_DST = 4,
+       MCC_REPLY_DPORT = 8,
+       MCC_REPLY_ALL = 15
+};
+
 /* ---------------------------------------------------------------- loads and stores, big-endian */
 
 static inline uint16_t mcc_load16(const uint8_t *at)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mcc.ir.plan import KeyKind, KeyPart
 from mcc.lang.tested import MIRROR
 from mcc.protocols.headers import BY_KEY, LAYERS
@@ -122,15 +124,26 @@ def project(kind: KeyKind, coarse: KeyKind) -> list[str]:
     return out
 
 
+def reply_mask(said: Sequence[object]) -> str:
+    """Which of src, sport, dst, dport `flow.reply_key` says, in C; None stands for what it does not."""
+    names = [f"MCC_REPLY_{n}" for n, x in zip(("SRC", "SPORT", "DST", "DPORT"), said, strict=True) if x is not None]
+    return "MCC_REPLY_ALL" if len(names) == 4 else " | ".join(names)
+
+
 def reply_words(kind: KeyKind) -> list[str] | None:
     """Words of the key that `flow.reply_key(src, sport, dst, dport)` names, from `key` (the answer's key so
-    far); None where the kind has no addresses and ports of IPv4."""
+    far) what is not `said`; None where the kind has no addresses and ports of IPv4."""
     names = {"ip.src": "src", "ip.dst": "dst", "l4.sport": "sport", "l4.dport": "dport"}
+
+    def value(p: KeyPart, w: int) -> str:
+        name, old = names.get(p.field), take(p, w, "key")
+        return f"(said & MCC_REPLY_{name.upper()} ? {name} : {old})" if name else old
+
     if not all(kind.part(f) for f in names):
         return None
     out = []
     for w in range(kind.words):
-        terms = [_shifted(names.get(p.field) or take(p, w, "key"), p.shift) for p in _word_parts(kind, w)]
+        terms = [_shifted(value(p, w), p.shift) for p in _word_parts(kind, w)]
         out.append(" | ".join(terms) or "0")
     return out
 

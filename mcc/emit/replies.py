@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mcc.emit.handlers import printer
+from mcc.emit.keys import reply_mask
 from mcc.emit.names import Names, c_name
 from mcc.ir import func as h
 from mcc.ir.element import Code
@@ -28,14 +29,18 @@ def says_reply_key(code: Code) -> bool:
 
 
 def foreseen(code: Code, names: Names) -> list[str] | None:
-    """C of (src, sport, dst, dport) from `p` and `box`; None where the packet does not tell, or no key is named."""
+    """C of (what is said, src, sport, dst, dport) from `p` and `box`; None where the packet does
+    not tell, or no key is named."""
     for x in code.handlers:
         said = [s for s in walk(x.func.body) if isinstance(s, h.ReplyKey)]
         if len(said) == 1:
             s = said[0]
-            made = [_made_of(e, x.func, 8) for e in (s.src, s.sport, s.dst, s.dport)]
+            parts = (s.src, s.sport, s.dst, s.dport)
+            made = [e if e is None else _made_of(e, x.func, 8) for e in parts]
+            if any(m is None and e is not None for m, e in zip(made, parts, strict=True)):
+                return None
             packet = next((a.name for a in x.func.args if a.role == "packet"), "")
-            return [_text(e, code, names, x.func, packet) for e in made if e is not None] if None not in made else None
+            return [reply_mask(parts), *("0" if e is None else _text(e, code, names, x.func, packet) for e in made)]
     return None
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from mcc.emit.accessors import setter
 from mcc.emit.cexpr import BINARY, SYMBOL, as_type, cast, common, literal, unknown
+from mcc.emit.keys import reply_mask
 from mcc.emit.leaves import Scope
 from mcc.emit.lines import Lines, wrap_list
 from mcc.emit.names import c_name, c_type
@@ -324,8 +325,9 @@ class StatementPrinter(StreamStatements):
             case h.PortsGive():
                 self.calls("mcc_ports_give", [f"&{self.s.state(s.name)}", self.p.value(s.port)])
             case h.ReplyKey():
-                self.calls("mcc_flow_reply_key", ["box", self.s.role("flow"), *(
-                    self.p.value(x) for x in (s.src, s.sport, s.dst, s.dport))])
+                said = (s.src, s.sport, s.dst, s.dport)
+                self.calls("mcc_flow_reply_key", ["box", self.s.role("flow"), reply_mask(said), *(
+                    "0" if x is None else self.p.value(x) for x in said)])
             case h.SetTimeout():
                 self.calls("mcc_flow_set_timeout", ["box", self.s.role("flow"), self.p.value(s.seconds)])
             case h.Alert():

@@ -350,21 +350,25 @@ class Calls(Stores):
         self.env.layers = {p: have - {"vlan"} for p, have in self.env.layers.items()}
 
     def _reply_key(self, node: ast.Call) -> Stmt:
-        a = self.arguments(node, ["src", "sport", "dst", "dport"], keyword_only=True)
+        a = self.arguments(node, ["src", "sport", "dst", "dport"], 4, keyword_only=True)
+        if not a:
+            self.mistake(node, "reply_key() says nothing", "flow.reply_key(dst=self.public, dport=port): what answers "
+                         "carry that their mirrored question does not")
         if self.role != "new_session":
             self.mistake(node, "reply_key() is for new_session",
                          "the flow of the answers is made with the first packet")
         session = self.unit.elem.session
         if session is None or not session.bidirectional:
             self.mistake(node, "reply_key() needs a session that is bidirectional", "Session(..., bidirectional=True)")
-        values = {k: self.number(a[k]) for k in ("src", "sport", "dst", "dport")}
-        wide = any(values[k].type == U128 for k in ("src", "dst"))
+        values = {k: self.number(a[k]) for k in ("src", "sport", "dst", "dport") if k in a}
+        wide = any(values[k].type == U128 for k in ("src", "dst") if k in values)
         address = U128 if wide else U32
         for k in ("src", "dst"):
-            if wide and values[k].type not in (U128, LITERAL):
+            if wide and k in values and values[k].type not in (U128, LITERAL):
                 self.mistake(a[k], "src and dst are of one family: one of these is an IPv4, one an IPv6 address")
         types = {"src": address, "sport": U16, "dst": address, "dport": U16}
-        return ReplyKey(self.span(node), *(self.fit(values[k], t, a[k], k) for k, t in types.items()))
+        return ReplyKey(self.span(node), *(
+            self.fit(values[k], t, a[k], k) if k in values else None for k, t in types.items()))
 
     def _emit(self, node: ast.Call) -> Stmt:
         a = self.arguments(node, ["packet", "port"], 1)

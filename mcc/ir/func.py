@@ -324,12 +324,12 @@ class PortsGive(Stmt):
 
 @dataclass(frozen=True)
 class ReplyKey(Stmt):
-    """flow.reply_key(src=, sport=, dst=, dport=): the tuple that replies will carry. All host order."""
+    """flow.reply_key(src=, sport=, dst=, dport=): the tuple that replies will carry, host order; None: as it was."""
 
-    src: Expr
-    sport: Expr
-    dst: Expr
-    dport: Expr
+    src: Expr | None
+    sport: Expr | None
+    dst: Expr | None
+    dport: Expr | None
 
 
 @dataclass(frozen=True)

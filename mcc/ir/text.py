@@ -170,7 +170,7 @@ def _simple(s: f.Stmt) -> str:
         case f.PortsGive(name=name, port=port):
             return f"give {name} {e(port)}"
         case f.ReplyKey(src=a, sport=b, dst=c, dport=d):
-            return f"reply-key {e(a)} {e(b)} {e(c)} {e(d)}"
+            return "reply-key " + " ".join("_" if x is None else e(x) for x in (a, b, c, d))
         case f.SetTimeout(seconds=seconds):
             return f"set-timeout {e(seconds)}"
         case f.Alert(id=ident, text=text, index=index):

@@ -200,8 +200,10 @@ class Flow:
     to_client: bool
     is_new: bool
 
-    def reply_key(self, *, src: int, sport: u16, dst: int, dport: u16) -> None:
-        """Answers will carry this tuple (as they arrive), because this element translates addresses."""
+    def reply_key(self, *, src: int | None = None, sport: u16 | None = None, dst: int | None = None,
+                  dport: u16 | None = None) -> None:
+        """Answers will carry this tuple (as they arrive), because this element translates addresses. What is left out
+        is as the elements before said, else mirrored from the first packet."""
         raise RuntimeError("reply_key() is for handlers")
 
     def set_timeout(self, seconds: u32) -> None:

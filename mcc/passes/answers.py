@@ -29,7 +29,9 @@ class Answer:
 
 def answer_of(said: h.ReplyKey, f: h.Func, code: Code) -> Answer:
     """What becomes of a question's fields, by this statement of handler `f`."""
-    src, sport, dst, dport = (origin(e, f) for e in (said.src, said.sport, said.dst, said.dport))
+    mirrored = ("ip.dst", "l4.dport", "ip.src", "l4.sport")
+    src, sport, dst, dport = (("field", own) if e is None else origin(e, f) for e, own in zip(
+        (said.src, said.sport, said.dst, said.dport), mirrored, strict=True))
     if dst is not None and dport is not None and dst[0] == "const" and dport[0] == "ports":
         pool = next(d for d in code.state if isinstance(d, PortsDecl) and d.name == dport[1])
         assert isinstance(dst[1], int)

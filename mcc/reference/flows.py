@@ -96,9 +96,9 @@ class FlowView:
         self.flow, self.direction, self.is_new = flow, direction, is_new
         self.to_server, self.to_client = direction == 0, direction == 1
 
-    def reply_key(self, *, src: Any, sport: Any, dst: Any, dport: Any) -> None:
+    def reply_key(self, **said: Any) -> None:
         if self.flow is not None:
-            self.flow.reply = {"src": int(src), "sport": int(sport), "dst": int(dst), "dport": int(dport)}
+            self.flow.reply = (self.flow.reply or {}) | {k: int(v) for k, v in said.items()}
 
     def set_timeout(self, seconds: Any) -> None:
         if self.flow is not None:

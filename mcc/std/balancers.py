@@ -57,7 +57,7 @@ class LoadBalancer(Element):
         self.turn.value += 1
         c.service = pkt.ip.dst
         if not self.direct:
-            flow.reply_key(src=c.server, sport=pkt.l4.dport, dst=pkt.ip.src, dport=pkt.l4.sport)
+            flow.reply_key(src=c.server)
         self.sessions += 1
         return PASS
 

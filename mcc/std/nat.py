@@ -75,7 +75,7 @@ class NAT(Element):
             return DROP
         c.client = pkt.ip.src
         c.client_port = pkt.l4.sport
-        flow.reply_key(src=pkt.ip.dst, sport=pkt.l4.dport, dst=self.public, dport=c.port)
+        flow.reply_key(dst=self.public, dport=c.port)
         self.sessions += 1
         return PASS
 

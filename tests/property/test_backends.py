@@ -65,6 +65,7 @@ CASES: dict[str, Case] = {
     "full": Case("tests/property/chains/full.py", seeds=4),
     "limited": Case("tests/property/chains/limited.py"),
     "fig3": Case("examples/fig3.py", QUICK),
+    "balanced_nat": Case("tests/property/chains/balanced_nat.py", NAT_MIX),
     "nat": Case("examples/nat.py", NAT_MIX),
     "vlan_stats": Case("examples/vlan_stats.py"),
     "text_chain": Case("examples/text_chain.py"),

@@ -47,8 +47,8 @@ struct mcc_box {
 /* ---------------------------------------------------------------- services for handlers */
 
 static uint64_t mcc_box_now(const struct mcc_box *box) { return box->core.now; }
-static void mcc_flow_reply_key(struct mcc_box *box, struct mcc_flow flow, uint32_t src, uint16_t sport, uint32_t dst,
-                               uint16_t dport);
+static void mcc_flow_reply_key(struct mcc_box *box, struct mcc_flow flow, unsigned said, uint32_t src, uint16_t sport,
+                               uint32_t dst, uint16_t dport);
 static void mcc_flow_set_timeout(struct mcc_box *box, struct mcc_flow flow, uint64_t seconds);
 static void mcc_box_alert(struct mcc_box *box, uint32_t node, uint32_t id, const char *text,
                           const struct mcc_packet *p);
@@ -218,11 +218,11 @@ static inline void stage0_go(struct mcc_box *box, struct mcc_packet *p, struct s
 
 /* ---------------------------------------------------------------- services */
 
-static void mcc_flow_reply_key(struct mcc_box *box, struct mcc_flow flow, uint32_t src, uint16_t sport, uint32_t dst,
-                               uint16_t dport)
+static void mcc_flow_reply_key(struct mcc_box *box, struct mcc_flow flow, unsigned said, uint32_t src, uint16_t sport,
+                               uint32_t dst, uint16_t dport)
 {
     uint32_t id = flow.id & MCC_FLOW_MASK;
-    (void)box, (void)id, (void)src, (void)sport, (void)dst, (void)dport;
+    (void)box, (void)id, (void)said, (void)src, (void)sport, (void)dst, (void)dport;
     switch (flow.id >> MCC_KIND_SHIFT) {
     }
 }

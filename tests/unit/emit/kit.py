@@ -302,8 +302,8 @@ SERVICES = """
 #include "mcc_ports.h"
 struct mcc_box;
 uint64_t mcc_box_now(struct mcc_box *box);
-void mcc_flow_reply_key(struct mcc_box *box, struct mcc_flow flow, uint32_t src, uint16_t sport, uint32_t dst,
-                        uint16_t dport);
+void mcc_flow_reply_key(struct mcc_box *box, struct mcc_flow flow, unsigned said, uint32_t src, uint16_t sport,
+                        uint32_t dst, uint16_t dport);
 void mcc_flow_set_timeout(struct mcc_box *box, struct mcc_flow flow, uint32_t seconds);
 void mcc_box_alert(struct mcc_box *box, int node, uint32_t id, const char *text, struct mcc_packet *pkt);
 void mcc_box_emit_arp(struct mcc_box *box, int node, int port, uint32_t spa, uint64_t sha, uint32_t tpa);

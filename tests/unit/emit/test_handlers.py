@@ -113,7 +113,8 @@ def test_text_of_services() -> None:
             "    if (!hop_found) {\n        mcc_box_emit_arp(box, 7, 1, 1, 2, pkt_ip_dst(pkt));\n"
             "        return mcc_box_park(box, 7, &box->box1.hops, pkt_ip_dst(pkt), pkt);\n    }",
             "    pkt_set_eth_dst(pkt, hop);", "    mcc_map_put(&box->box1.hops, s->c, 5, mcc_box_now(box));",
-            "    mcc_flow_reply_key(box, flow, pkt_ip_dst(pkt), pkt_tcp_dport(pkt), 0xc0000201U, 99);",
+            "    mcc_flow_reply_key(box, flow, MCC_REPLY_ALL, pkt_ip_dst(pkt), pkt_tcp_dport(pkt), 0xc0000201U,\n"
+            "                       99);",
             '    mcc_box_alert(box, 7, 3, "say \\"hi\\"\\012", pkt);', "    mcc_box_emit_copy(box, 7, 1, pkt);",
             "    if (!mcc_push_vlan(pkt, 5))\n        return MCC_FAULT;",
             "    if (!flow.to_server && (pkt->layers & MCC_TCP) != 0 && pkt->len < MCC_LIVE(box->box1.limit)) {",

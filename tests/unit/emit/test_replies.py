@@ -33,7 +33,7 @@ HOME = "0xc0000201U"  # 192.0.2.1
 
 
 def foreseen(x: Element) -> list[str]:
-    """The guesses in the C of a duplex through `x`, operands (src, sport, dst, dport) only, each once."""
+    """The guesses in the C of a duplex through `x`, operands (said, src, sport, dst, dport) only, each once."""
 
     def make() -> Iterator[Any]:
         yield duplex(Port("lan"), x, Port("wan"))
@@ -45,17 +45,17 @@ def foreseen(x: Element) -> list[str]:
 
 def test_the_address_translator_takes_the_next_port() -> None:
     assert foreseen(NAT(ip4("192.0.2.1"))) == [
-        f"pkt_ip_dst(p), pkt_l4_dport(p), {HOME}, mcc_ports_peek(&box->x.ports, box->ahead++)"]
+        f"MCC_REPLY_DST | MCC_REPLY_DPORT, 0, 0, {HOME}, mcc_ports_peek(&box->x.ports, box->ahead++)"]
 
 
 def test_a_balancer_takes_its_next_server() -> None:
     assert foreseen(LoadBalancer([ip4("10.0.1.1"), ip4("10.0.1.2")])) == [
-        "x_pool[box->x.turn % 2], pkt_l4_dport(p), pkt_ip_src(p), pkt_l4_sport(p)"]
+        "MCC_REPLY_SRC, x_pool[box->x.turn % 2], 0, 0, 0"]
 
 
 def test_a_proxy_does_both() -> None:
     assert foreseen(ReverseProxy(ip4("192.0.2.1"), [ip4("10.0.1.1"), ip4("10.0.1.2")], 80)) == [
-        f"x_pool[box->x.turn % 2], 80, {HOME}, "
+        f"MCC_REPLY_ALL, x_pool[box->x.turn % 2], 80, {HOME}, "
         "mcc_ports_peek(&box->x.ports, box->ahead++)"]
 
 
@@ -103,4 +103,4 @@ def test_what_only_the_handler_knows_is_not_guessed() -> None:
 
 def test_locals_and_operators_are_followed() -> None:
     assert foreseen(Reckons(ip4("192.0.2.1"), False)) == [
-        f"pkt_ip_src(p) ^ 3, pkt_tcp_dport(p), {HOME}, (uint16_t)(pkt_tcp_sport(p) | 1)"]
+        f"MCC_REPLY_ALL, pkt_ip_src(p) ^ 3, pkt_tcp_dport(p), {HOME}, (uint16_t)(pkt_tcp_sport(p) | 1)"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import reduce
 from typing import Any
 
 from scapy.layers.inet import ICMP, IP, TCP, UDP
@@ -31,11 +33,11 @@ class Boxes:
             conserved(box)
 
 
-def between(box: Callable[[], Any]) -> Boxes:
-    """duplex(Port("lan"), box(), Port("wan"))"""
+def between(*boxes: Callable[[], Any]) -> Boxes:
+    """duplex(Port("lan"), box(), .., Port("wan"))"""
 
     def make() -> Iterator[Any]:
-        yield duplex(Port("lan"), box(), Port("wan"))
+        yield duplex(Port("lan"), reduce(operator.rshift, (box() for box in boxes)), Port("wan"))
 
     return Boxes(make)
 

@@ -8,7 +8,7 @@ import pytest
 from scapy.layers.inet import IP, TCP, UDP
 
 from mcc import ip4
-from mcc.std import LoadBalancer, ReverseProxy
+from mcc.std import NAT, LoadBalancer, ReverseProxy
 from tests.unit.std.kit import CLIENT, PUBLIC, SERVER, Boxes, between, one, survive, tcp, tcp6, udp
 
 SERVERS = ["10.0.1.1", "10.0.1.2", "10.0.1.3"]
@@ -49,6 +49,20 @@ def test_direct_answers_pass_as_they_are(direct: Boxes, backend: str) -> None:
         answer = tcp(src=SERVER, dst=CLIENT, sport=80, dport=4000, flags="SA")
         assert [(s.port, s.frame) for s in box.send("wan", answer, at=1)] == [("lan", answer)]
         assert box.stats()["sessions"]["created"] == 1
+
+
+@pytest.mark.parametrize("make", [tcp, udp])
+def test_behind_it_a_nat(backend: str, make: Callable[..., bytes]) -> None:
+    """Each says its part of what answers carry: the balancer the server, NAT its address and the port it took."""
+    boxes = between(lambda: LoadBalancer(POOL), lambda: NAT(ip4(PUBLIC)))
+    with boxes.open(backend) as box:
+        for i in range(4):
+            out = one(box.send("lan", make(sport=5000 + i), at=1), "wan")
+            assert (out[IP].src, out[IP].dst) == (PUBLIC, SERVERS[i % 3])
+            answer = make(src=SERVERS[i % 3], dst=PUBLIC, sport=out.dport, dport=out.sport)
+            back = one(box.send("wan", answer, at=2), "lan")
+            assert (back[IP].src, back[IP].dst, back.dport) == (SERVER, CLIENT, 5000 + i)
+        assert box.stats()["sessions"]["created"] == 4
 
 
 def test_ipv6_goes_by(balanced: Boxes, backend: str) -> None:
