@@ -101,8 +101,10 @@ static void mend_length(struct mend *m, uint32_t at)
 static void mend_sum(struct mend *m, uint32_t from, uint32_t at, uint32_t pseudo, bool udp)
 {
     uint16_t was = mcc_be16(m->frame + at);
-    uint32_t delta = from & 1 ? swapped(m->delta) : m->delta;
-    mcc_checksum_apply(m->frame + at, mcc_ones_add(delta, pseudo), udp);
+    uint32_t delta = mcc_ones_add(from & 1 ? swapped(m->delta) : m->delta, pseudo);
+    if (mcc_checksum_fold(delta) % 0xffff == 0)
+        return; /* changes that cancel each other, as those of a header with its checksum do: not even 0xffff becomes 0 */
+    mcc_checksum_apply(m->frame + at, delta, udp);
     mend_word(m, at, was, mcc_be16(m->frame + at));
 }
 

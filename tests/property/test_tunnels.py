@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mcc import (
@@ -129,6 +129,7 @@ def run(module: Module, backend: str, frames: list[tuple[str, bytes]], checksums
 @pytest.mark.parametrize("name", ["rewriting", "reading", "growing"])
 @pytest.mark.parametrize("checksums", ["keep", "fix", "verify"])
 @given(seed=st.integers(0, 1 << 32))
+@example(2387)  # a GRE checksum of 0xffff around changes that cancel each other
 def test_backends_agree(modules: dict[str, Module], name: str, checksums: str, seed: int) -> None:
     rng = random.Random(seed)
     frames = [(rng.choice(["lan", "lan", "wan"]), broken(rng, frame(rng)[0])) for _ in range(20)]
