@@ -31,8 +31,9 @@ struct mcc_fcb {      /* the head of a flow control block: one direction */
 #endif
 };
 
-/* Of a TCP connection: direction d sent a FIN; it was acknowledged; both were, and that was told. */
-enum { MCC_CLOSING_FIN = 1, MCC_CLOSING_ACKED = 4, MCC_CLOSING_ALL = 15, MCC_CLOSING_OVER = 16 };
+/* Of a TCP connection: direction d sent a FIN (<< d); it was acknowledged (<< d); both were. Above it, when it lingers only:
+ * 1 + the enum mcc_end that its timeout means then. */
+enum { MCC_CLOSING_FIN = 1, MCC_CLOSING_ACKED = 4, MCC_CLOSING_ALL = 15, MCC_CLOSING_WHY = 4 };
 
 struct mcc_flow_cold {
     struct mcc_timer timer;

@@ -244,6 +244,15 @@ int mcc_tcp_in(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet 
         int verdict = mcc_tcp_open(t, tcp, p, &s);
         if (verdict == MCC_TCP_AGAIN)
             return verdict;
+        if (verdict == MCC_TCP_OTHER) {
+            t->ways[d].out(t->box, t->flow, t->id, p);
+            return MCC_PASS;
+        }
+        if (verdict == MCC_TCP_GONE) {
+            *ending = MCC_END_REPLACED;
+            mcc_core_drop(t->core, p, MCC_DROP_TCP_WINDOW);
+            return MCC_PASS;
+        }
         if (tcp->state >= MCC_TCP_CLOSING)
             return mcc_tcp_after_close(t, tcp, p, &s, ending);
         if (tcp->state == MCC_TCP_REFUSED) {

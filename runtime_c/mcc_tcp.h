@@ -87,6 +87,9 @@ struct mcc_tcp {
     uint8_t state; /* enum mcc_tcp_state */
     bool mapped;   /* x and y differ, or something was acknowledged early: headers are translated */
     bool over;     /* both sides are through; the session may end */
+    uint8_t
+        anew_by; /* 1 + the direction of a SYN with another number that was passed on while this connection stood; 0: none */
+    uint32_t anew; /* the number behind it */
 };
 
 /* A parsed segment. */
@@ -100,6 +103,10 @@ struct mcc_segment {
 
 /* What mcc_tcp_in says beside an enum mcc_verdict: the packet opens another connection with the same addresses. */
 enum { MCC_TCP_AGAIN = -20 };
+
+/* What mcc_tcp_open says beside those: the segment is none of this connection and goes on as it came; its receiver has answered
+ * such a one, so that this connection is no more. */
+enum { MCC_TCP_OTHER = -21, MCC_TCP_GONE = -22 };
 
 /* A segment of direction id & 1 arrives. The packet is taken. MCC_PASS; MCC_CLOSE: the session is over (counted as closed);
  * MCC_TCP_AGAIN: the packet is not taken, the session is to end and another to begin. *ending: an enum mcc_end, or -1. */
@@ -277,7 +284,7 @@ struct mcc_packet *mcc_tcp_known_front(const struct mcc_turn *t, struct mcc_tcp_
 
 /* The TSval of a segment is remembered. */
 void mcc_tcp_learn_stamp(const struct mcc_packet *p, struct mcc_tcp_way *w);
-/* The first segments: who counts from where. MCC_PASS, or MCC_TCP_AGAIN as mcc_tcp_in. */
+/* The first segments: who counts from where. MCC_PASS, MCC_TCP_AGAIN as mcc_tcp_in, MCC_TCP_OTHER, MCC_TCP_GONE. */
 int mcc_tcp_open(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
                  const struct mcc_segment *s);
 /* An RST. MCC_PASS: p is taken; MCC_TCP_NO_END: it is not, and goes on as a segment without data. */

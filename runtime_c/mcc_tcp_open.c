@@ -5,6 +5,14 @@
 
 /* ---------------------------------------------------------------- opening */
 
+/* RFC 8684, 3.7: a box that edits must not carry a subflow. */
+static void no_multipath(struct mcc_packet *p, const struct mcc_tcp_options *o)
+{
+    uint32_t n = o->multipath ? p->data[o->multipath + 1] : 0;
+    for (uint32_t i = 0; i < n; i++)
+        mcc_tcp_set_byte(p, o->multipath + i, 1);
+}
+
 static void learn_options(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
                           struct mcc_tcp_way *w)
 {
@@ -17,12 +25,8 @@ static void learn_options(const struct mcc_turn *t, struct mcc_tcp *tcp, struct 
         tcp->state = t->rules->secured == MCC_SECURED_DROP ? MCC_TCP_REFUSED : MCC_TCP_OPAQUE;
         t->shared->tcp.secured++;
     }
-    if (o.multipath &&
-        mcc_tcp_strict(t->rules)) { /* RFC 8684, 3.7: a box that edits must not carry a subflow */
-        uint32_t n = p->data[o.multipath + 1];
-        for (uint32_t i = 0; i < n; i++)
-            mcc_tcp_set_byte(p, o.multipath + i, 1);
-    }
+    if (mcc_tcp_strict(t->rules))
+        no_multipath(p, &o);
 }
 
 void mcc_tcp_learn_stamp(const struct mcc_packet *p, struct mcc_tcp_way *w)
@@ -49,6 +53,20 @@ static void begin(struct mcc_tcp_way *w, uint32_t isn)
     w->known = true;
 }
 
+/* A SYN of another connection with the same addresses, while this one stands: its sender has forgotten this one, or never was
+ * in it. Its receiver is asked: it answers with what it knows of this connection, and a sender that has forgotten it resets it
+ * (RFC 5961, 4); or it has forgotten it too and answers the SYN. */
+static int syn_of_another(struct mcc_tcp *tcp, struct mcc_packet *p, const struct mcc_segment *s,
+                          unsigned d)
+{
+    struct mcc_tcp_options o;
+    mcc_tcp_options(p, &o);
+    no_multipath(p, &o);
+    tcp->anew_by = (uint8_t)(1 + d);
+    tcp->anew = s->seq + 1;
+    return MCC_TCP_OTHER;
+}
+
 /* The first segments: who counts from where. MCC_PASS: go on; else as mcc_tcp_in. */
 int mcc_tcp_open(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packet *p,
                  const struct mcc_segment *s)
@@ -57,6 +75,8 @@ int mcc_tcp_open(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packe
     struct mcc_tcp_way *me = &tcp->way[d], *other = &tcp->way[1 - d];
     bool syn = s->flags & MCC_TCP_SYN, ack = s->flags & MCC_TCP_ACK;
     if (syn) {
+        if (ack && tcp->anew_by == 2 - d && s->ack == tcp->anew && s->seq + 1 != me->isn)
+            return MCC_TCP_GONE; /* the SYN comes again and begins the other one */
         if (ack && other->known &&
             (int64_t)(mcc_tcp_unwrap(s->ack, other->isn, other->acked) - other->sent) > 0)
             return MCC_PASS; /* answers another SYN (RFC 9293, 3.10.7.3): believed by nobody */
@@ -64,6 +84,8 @@ int mcc_tcp_open(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packe
                                     (ack || !other->known || other->next == 0));
         if (me->known && s->seq + 1 != me->isn && !fresh) {
             bool dead = (me->fin || me->reset) && (other->fin || other->reset || !other->known);
+            if (!dead && !ack && tcp->state == MCC_TCP_OPEN && mcc_tcp_strict(t->rules))
+                return syn_of_another(tcp, p, s, d);
             if (!dead || ack)
                 return MCC_PASS;
             t->shared->tcp.reused++;

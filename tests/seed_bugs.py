@@ -147,7 +147,7 @@ BUGS = (
         "a new session overtakes an open batch at state that both share"),
     Bug("batch-time", "mcc/passes/batches.py", "d.timeout > 0}", "d.timeout < 0}",
         "what is in a map is as old as the last packet of the burst"),
-    Bug("closing-over", "templates/flows_life.c.j2", "|= MCC_CLOSING_OVER;", "|= 0;",
+    Bug("closing-over", "templates/flows_life.c.j2", "why = (uint8_t)((1 + reason) << MCC_CLOSING_WHY);", "why = 0;",
         "a connection that both ends closed ends as if it had been silent"),
 )
 

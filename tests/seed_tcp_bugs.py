@@ -89,6 +89,11 @@ BUGS = (
     bug("early-again", AGAIN, "if ((done || early) && !syn)", "if (done && !syn)", "an early ACK that was lost is never said again"),
     bug("promise", OUT, "(int64_t)(x - w->early) < 0 || (int64_t)(x - w->promised) < 0", "(int64_t)(x - w->early) < 0",
         "what a SACK of ours promised is nobody's to send again"),
+    bug("syn-far", OPEN, "            if (!dead && !ack && tcp->state == MCC_TCP_OPEN && mcc_tcp_strict(t->rules))\n"
+        "                return syn_of_another(tcp, p, s, d);\n", "", "a client that lost its connection gets no other one"),
+    bug("syn-answered", OPEN, "            return MCC_TCP_GONE; /*", "            ; /*",
+        "a connection that both hosts have lost stands between them"),
+    bug("syn-of-whom", OPEN, "tcp->anew_by == 2 - d && ", "", "a host ends a connection by answering itself"),
 )
 
 

@@ -424,10 +424,11 @@ static void flow0_due(struct mcc_box *box, uint32_t index)
     struct mcc_flows *flows = &box->flow0;
     struct mcc_flow_cold *cold = &flows->cold[index];
     uint32_t tick = mcc_tick_add(flow0_last(flows, index), cold->timeout);
+    unsigned why = 0;
     if (tick > box->core.tick)
         mcc_flow_arm(&box->core, flows, index, tick);
     else
-        flow0_end(box, index, MCC_END_TIMEOUT);
+        flow0_end(box, index, why ? (enum mcc_end)(why - 1) : MCC_END_TIMEOUT);
 }
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import struct
 
-from mcc.testing.frames import ACK, FIN, PSH, RST, SYN
-from tests.unit.contexts.talk import Talk, ack_of, seq_of
+import pytest
+
+from mcc.testing.frames import ACK, FIN, PSH, RST, SYN, Segment
+from tests.unit.contexts.talk import BACK, CLIENT, ISN, SERVER, Talk, ack_of, seq_of
 
 
 def closed() -> Talk:
@@ -82,3 +84,60 @@ def test_conflicts_are_counted_where_the_first_copy_was_cut_or_is_held() -> None
     assert talk.counted("conflicts") == 2
     talk.client(6, b"WO")
     assert talk.counted("conflicts") == 3
+
+
+def again(talk: Talk, isn: int) -> list[Segment]:
+    """A SYN of the client's with a number of its own, where its old connection still stands."""
+    options = ((2, b"\x05\xb4"), (30, bytes([0, 1] + [7] * 10)))  # MSS, MP_CAPABLE
+    return talk.send("lan", Segment(CLIENT, SERVER, 4000, 80, isn, 0, SYN, 65535, options, b""))
+
+
+def ended(talk: Talk) -> dict[str, int]:
+    return {k: v for k, v in talk.box.stats()["sessions"]["ended"].items() if v}
+
+
+@pytest.mark.parametrize("isn", [ISN + 400 - 2**32, 3_000_000_000])
+def test_a_client_that_lost_its_connection_begins_again(isn: int) -> None:
+    """RFC 5961, 4: whatever its number, the SYN reaches the server, which tells what it knows; the client's RST has the
+    number that the server expects, and the next SYN begins a session."""
+    talk = Talk(b"<a text>")
+    talk.client(0, b"word")
+    out, = again(talk, isn)
+    assert (out.seq, out.flags, out.dport) == (isn, SYN, 80)
+    assert all(k in (1, 2) for k, _ in out.options), "RFC 8684, 3.7: no subflow through a box that edits"
+    challenge, = talk.server(0, 8)
+    assert (challenge.seq, ack_of(challenge)) == (BACK + 1, 4)
+    reset, = talk.send("lan", Segment(CLIENT, SERVER, 4000, 80, challenge.ack, 0, RST, 0, (), b""))
+    assert (seq_of(reset), reset.flags) == (8, RST)
+    assert ended(talk) == {"rst": 1}
+    assert again(talk, isn) and talk.box.stats()["sessions"]["created"] == 2
+
+
+def test_both_have_lost_their_connection() -> None:
+    """The server answers the SYN: what stood between them is gone, and the SYN that comes again begins another. The words
+    that the old one had sent do not shift the new one's numbers."""
+    talk, isn = Talk(b"<a text>"), 3_000_000_000
+    talk.client(0, b"word")
+    again(talk, isn)
+    answer = Segment(SERVER, CLIENT, 80, 4000, 77_000, isn + 1, SYN | ACK, 1000, ((2, b"\x05\xb4"),), b"")
+    assert talk.send("wan", answer) == []
+    assert ended(talk) == {"replaced": 1}
+    out, = again(talk, isn)
+    assert out.seq == isn
+    out, = talk.send("wan", answer)
+    assert (out.seq, out.ack) == (77_000, isn + 1)
+    out, = talk.send("lan", Segment(CLIENT, SERVER, 4000, 80, isn + 1, 77_001, ACK | PSH, 65535, (), b"word"))
+    assert (out.seq, out.ack, out.payload) == (isn + 1, 77_001, b"<a text>")
+
+
+def test_an_answer_to_no_syn_ends_nothing() -> None:
+    """Nor does one to a SYN of the same side, or to one with another number."""
+    talk, isn = Talk(b"<a text>"), 3_000_000_000
+    talk.client(0, b"word")
+    for answered in (isn + 1, isn + 3):
+        talk.send("wan", Segment(SERVER, CLIENT, 80, 4000, 77_000, answered, SYN | ACK, 1000, (), b""))
+        again(talk, isn + 8)
+    talk.send("lan", Segment(CLIENT, SERVER, 4000, 80, 77_000, isn + 9, SYN | ACK, 1000, (), b""))
+    assert ended(talk) == {}
+    out, = talk.client(4, b"..")
+    assert seq_of(out) == 8
