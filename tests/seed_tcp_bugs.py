@@ -65,7 +65,7 @@ BUGS = (
         "tests/unit/contexts"),
     bug("syn-data", OUT, " - ((flags & MCC_TCP_SYN) != 0));", ");", "a SYN with data is off by one"),
     bug("keepalive", IN, "y = w->acked - 1;", "y = w->acked;", "keep-alives get no answer"),
-    bug("multipath", OPEN, "mcc_tcp_set_byte(p, o.multipath + i, 1);", "(void)i;", "MP_CAPABLE passes a box that edits"),
+    bug("multipath", OPEN, "mcc_tcp_set_byte(p, o->multipath + i, 1);", "(void)i;", "MP_CAPABLE passes a box that edits"),
     bug("unseen-ack", HEAD, "    if (beyond > 0) { /*", "    if (false) { /*", "an ACK of what was never sent becomes acceptable"),
     bug("waiting-skip", ORDER, "        uint32_t skip = (uint32_t)(w->next - p->pos);", "        uint32_t skip = 0;",
         "bytes that overlap are read twice", CAPTURES),
