@@ -60,6 +60,7 @@
 #endif
 #include "mcc_flow.c"
 #ifdef MCC_STREAMS /* of chains with contexts: a third of the runtime */
+#include "mcc_edits.c"
 #include "mcc_stream.c"
 #include "mcc_words.c"
 #include "mcc_context.c"

@@ -269,4 +269,9 @@ uint64_t mcc_edits_back_low(const struct mcc_edits *e, uint64_t y);
 void mcc_edits_fold(struct mcc_edits *e, struct mcc_streams *shared, uint64_t y);
 void mcc_edits_drop(struct mcc_edits *e, struct mcc_streams *shared);
 
+/* A free edit, NULL: all are taken; at the end of a map: from x on `removed` bytes give way to `inserted` ones. */
+struct mcc_edit *mcc_edits_take(struct mcc_streams *shared);
+void mcc_edits_add(struct mcc_edits *edits, struct mcc_edit *e, uint64_t x, uint32_t removed,
+                   uint32_t inserted);
+
 #endif

@@ -19,7 +19,7 @@ PROPERTIES = "tests/property/test_tcp_editing.py"
 CAPTURES = "tests/streams/test_captures.py"
 
 HEAD, OUT, IN, KEPT, MAP, ORDER, OPEN, TIME, AGAIN = (f"runtime_c/{f}.c" for f in (
-    "mcc_tcp_header", "mcc_tcp_out", "mcc_tcp", "mcc_tcp_kept", "mcc_stream", "mcc_tcp_order", "mcc_tcp_open", "mcc_tcp_time",
+    "mcc_tcp_header", "mcc_tcp_out", "mcc_tcp", "mcc_tcp_kept", "mcc_edits", "mcc_tcp_order", "mcc_tcp_open", "mcc_tcp_time",
     "mcc_tcp_again"))
 
 

@@ -1,4 +1,4 @@
-"""The map of edits in C (runtime_c/mcc_stream.c) against the reference map that is written for clarity."""
+"""The map of edits in C (runtime_c/mcc_edits.c) against the reference map that is written for clarity."""
 
 from __future__ import annotations
 
