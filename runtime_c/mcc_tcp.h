@@ -87,9 +87,10 @@ struct mcc_tcp {
     uint8_t state; /* enum mcc_tcp_state */
     bool mapped;   /* x and y differ, or something was acknowledged early: headers are translated */
     bool over;     /* both sides are through; the session may end */
-    uint8_t
-        anew_by; /* 1 + the direction of a SYN with another number that was passed on while this connection stood; 0: none */
-    uint32_t anew; /* the number behind it */
+    /* Of another connection with the same addresses, which only its hosts know: 1 + the direction that would begin it anew or
+     * reset it, 0: none; the number behind its SYN, or that of an ACK to it of what never went by here. */
+    uint8_t other_by;
+    uint32_t other;
 };
 
 /* A parsed segment. */

@@ -62,8 +62,8 @@ static int syn_of_another(struct mcc_tcp *tcp, struct mcc_packet *p, const struc
     struct mcc_tcp_options o;
     mcc_tcp_options(p, &o);
     no_multipath(p, &o);
-    tcp->anew_by = (uint8_t)(1 + d);
-    tcp->anew = s->seq + 1;
+    tcp->other_by = (uint8_t)(1 + d);
+    tcp->other = s->seq + 1;
     return MCC_TCP_OTHER;
 }
 
@@ -75,7 +75,7 @@ int mcc_tcp_open(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packe
     struct mcc_tcp_way *me = &tcp->way[d], *other = &tcp->way[1 - d];
     bool syn = s->flags & MCC_TCP_SYN, ack = s->flags & MCC_TCP_ACK;
     if (syn) {
-        if (ack && tcp->anew_by == 2 - d && s->ack == tcp->anew && s->seq + 1 != me->isn)
+        if (ack && tcp->other_by == 2 - d && s->ack == tcp->other && s->seq + 1 != me->isn)
             return MCC_TCP_GONE; /* the SYN comes again and begins the other one */
         if (ack && other->known &&
             (int64_t)(mcc_tcp_unwrap(s->ack, other->isn, other->acked) - other->sent) > 0)
@@ -110,6 +110,11 @@ int mcc_tcp_open(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc_packe
                                         [MCC_MIDSTREAM_PASS] = MCC_TCP_OPAQUE,
                                         [MCC_MIDSTREAM_DROP] = MCC_TCP_REFUSED};
         tcp->state = state[t->rules->midstream];
+    }
+    if (ack && !me->syn && other->syn && other->sent == 0 && s->ack != other->isn &&
+        mcc_tcp_strict(t->rules)) {
+        tcp->other_by = (uint8_t)(2 - d); /* it is in a connection that its peer has lost */
+        tcp->other = s->ack;
     }
     bool elsewhere = me->guessed && me->next == 0 && /* what its peer has seen of it is of no use */
                      ((int32_t)(s->seq - me->isn) < 0 || s->len);
@@ -151,6 +156,10 @@ int mcc_tcp_take_reset(const struct mcc_turn *t, struct mcc_tcp *tcp, struct mcc
     enum reset kind = reset_kind(t, tcp, s);
     if (kind == RESET_NEAR && mcc_tcp_strict(t->rules))
         return MCC_TCP_NO_END; /* the receiver answers with a challenge, and the connection goes on */
+    if (tcp->other_by == 1 + d && s->seq == tcp->other) { /* ends that one (RFC 9293, 3.10.7.3) */
+        t->ways[d].out(t->box, t->flow, t->id, p);
+        return MCC_PASS;
+    }
     if (kind == RESET_FAR) {
         t->shared->tcp.out_of_window++;
         if (mcc_tcp_strict(t->rules)) {

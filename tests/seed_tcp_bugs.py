@@ -93,7 +93,9 @@ BUGS = (
         "                return syn_of_another(tcp, p, s, d);\n", "", "a client that lost its connection gets no other one"),
     bug("syn-answered", OPEN, "            return MCC_TCP_GONE; /*", "            ; /*",
         "a connection that both hosts have lost stands between them"),
-    bug("syn-of-whom", OPEN, "tcp->anew_by == 2 - d && ", "", "a host ends a connection by answering itself"),
+    bug("reset-other", OPEN, "tcp->other_by == 1 + d && s->seq == tcp->other", "false",
+        "what a server still has of an old connection keeps a client out"),
+    bug("syn-of-whom", OPEN, "tcp->other_by == 2 - d && ", "", "a host ends a connection by answering itself"),
 )
 
 

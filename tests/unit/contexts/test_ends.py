@@ -141,3 +141,24 @@ def test_an_answer_to_no_syn_ends_nothing() -> None:
     assert ended(talk) == {}
     out, = talk.client(4, b"..")
     assert seq_of(out) == 8
+
+
+@pytest.mark.parametrize("known", [3, 3_000_000_000])
+def test_a_server_that_still_has_an_old_connection(known: int) -> None:
+    """It answers the SYN with what it has of that one; the client's RST, which has the number of the answer, ends it
+    (RFC 9293, 3.10.7.3 and figure 9), and the SYN that comes again is answered. None of it is of this session's streams."""
+    talk, options = Talk(b"<a text>", opened=False), ((2, b"\x05\xb4"),)
+    talk.client(0, b"", SYN, options=options, first=True)
+    old = (ISN + 1 + known) % 2**32
+    out, = talk.send("wan", Segment(SERVER, CLIENT, 80, 4000, 888_000, old, ACK, 1000, (), b""))
+    assert (out.seq, out.ack, out.flags) == (888_000, old, ACK)
+    out, = talk.send("lan", Segment(CLIENT, SERVER, 4000, 80, old, 0, RST, 0, (), b""))
+    assert (out.seq, out.flags) == (old, RST)
+    assert ended(talk) == {}
+    out, = talk.client(0, b"", SYN, options=options, first=True)
+    assert seq_of(out) == -1
+    out, = talk.server(0, None, SYN, options=options)
+    assert (out.seq, ack_of(out)) == (BACK, 0)
+    out, = talk.client(0, b"word")
+    assert (seq_of(out), out.payload) == (0, b"<a text>")
+    assert talk.box.stats()["sessions"]["created"] == 1
