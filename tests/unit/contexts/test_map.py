@@ -30,7 +30,7 @@ void map_begin(uint64_t base, uint64_t delta, const uint32_t (*e)[3], uint32_t n
 {
     edits = (struct mcc_edits){.delta = delta};
     for (uint32_t i = 0; i < n; i++)
-        edits_add(&edits, &entry[i], base + e[i][0], e[i][1], e[i][2]);
+        mcc_edits_add(&edits, &entry[i], base + e[i][0], e[i][1], e[i][2]);
 }
 void map_fold(uint64_t y);
 void map_fold(uint64_t y) { mcc_edits_fold(&edits, &shared, y); }
@@ -54,7 +54,7 @@ def library(tmp_path_factory: pytest.TempPathFactory, root: Path) -> ctypes.CDLL
         pytest.skip("there is no C compiler: apt install gcc")
     folder = tmp_path_factory.mktemp("map")
     (folder / "map.c").write_text(HARNESS)
-    subprocess.run([cc, "-std=gnu11", "-O1", "-w", "-shared", "-fPIC", f"-I{root / 'runtime_c'}", str(folder / "map.c"),
+    subprocess.run([cc, "-std=gnu11", "-O1", "-w", "-Werror=implicit-function-declaration", "-shared", "-fPIC", f"-I{root / 'runtime_c'}", str(folder / "map.c"),
                     "-o", str(folder / "map.so"), "-Wl,--unresolved-symbols=ignore-all"], check=True)
     lib = ctypes.CDLL(str(folder / "map.so"), mode=1)
     lib.map_at.restype = ctypes.c_uint64
