@@ -2,6 +2,7 @@
 #include "mcc_inner.h"
 
 #include "mcc_frag_parts.h"
+#include "mcc_hash.h"
 #include "mcc_inflate.h"
 #include "mcc_made.h"
 
@@ -26,16 +27,22 @@ static bool inner_is_covered(const uint8_t *data, const struct mcc_inner *in)
     return false;
 }
 
-/* FNV-1a. A change and its mended checksum leave the sum of the packet as it was, but not this. Where the frame that lies behind
- * the packet is to leave in its place, that counts too: somebody may have written over it. */
+/* A hash, eight bytes at a time. A change and its mended checksum leave the sum of the packet as it was, but not this. Where the
+ * frame that lies behind the packet is to leave in its place, that counts too: somebody may have written over it. */
 static uint64_t inner_digest(const struct mcc_packet *p)
 {
-    uint32_t bytes = p->len + (p->outer.compressed ? mcc_packet_tail(p) : 0);
-    uint64_t mixed = 0xcbf29ce484222325u;
-    mcc_packet_unguard(p->data, bytes);
-    for (uint32_t i = 0; i < bytes; i++)
-        mixed = (mixed ^ p->data[i]) * 0x100000001b3u;
-    return mixed;
+    const uint64_t odd = 0xe7037ed1a0b428dbu; /* wyhash's */
+    uint32_t left = p->len + (p->outer.compressed ? mcc_packet_tail(p) : 0);
+    const uint8_t *at = p->data;
+    uint64_t mixed = odd, word;
+    mcc_packet_unguard(at, left);
+    for (; left >= sizeof word; left -= (uint32_t)sizeof word, at += sizeof word) {
+        memcpy(&word, at, sizeof word);
+        mixed = mcc_hash_fold(mixed ^ word, odd);
+    }
+    word = 0;
+    memcpy(&word, at, left);
+    return mcc_hash_fold(mixed ^ word, odd);
 }
 
 /* p, which holds a frame, becomes its innermost IP packet; `tail` bytes lie behind that. */
