@@ -176,7 +176,7 @@ def _compile(folder: Path, module: str, name: str, c_source: str, declared: str,
 
 
 @dataclass(frozen=True)
-class Optional:
+class Library:
     """A library that modules can do without: its header, flags for compiler and linker, its Debian package."""
 
     header: str
@@ -189,20 +189,20 @@ LIBRARIES = {"mcc_hs.h": ("-lhs", "libhyperscan-dev", ("hs/hs.h", "-lhs"))}
 """What a header of the runtime needs: linker flag, Debian package, what the compiler says is missing without it."""
 
 
-ZLIB = Optional("zlib.h", "-DMCC_ZLIB=1", "-lz", "zlib1g-dev")
+ZLIB = Library("zlib.h", "-DMCC_ZLIB=1", "-lz", "zlib1g-dev")
 """What a chain that looks into tunnels needs to read compressed packets (IPComp)."""
 
 OPTIONAL = {"#define MCC_INNER 1": ZLIB}
 """Libraries that a module does without where they are not there, by the line of its C that would have them."""
 
 
-def is_there(library: Optional, cc: Sequence[str]) -> bool:
+def is_there(library: Library, cc: Sequence[str]) -> bool:
     """Whether this compiler finds the header and the library."""
     return _is_there(library, tuple(cc))
 
 
 @functools.cache
-def _is_there(library: Optional, cc: tuple[str, ...]) -> bool:
+def _is_there(library: Library, cc: tuple[str, ...]) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "a.c"
         source.write_text(f"#include <{library.header}>\nint main(void) {{ return 0; }}\n")
