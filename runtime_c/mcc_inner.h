@@ -4,7 +4,7 @@
  *   ^ data, where the packet comes and goes                   ^ data + len of what the chain sees
  *                                    ^ data of what the chain sees, link MCC_LINK_RAW
  *
- * mcc_inner_peel() moves `data` behind the enclosing headers, which stay in front of it; everything between the ports sees an IP
+ * mcc_inner_burst() moves `data` behind the enclosing headers, which stay in front of it; everything between the ports sees an IP
  * packet without a link header, whose transport header may lie behind extension headers. Where it leaves, mcc_inner_leave() puts
  * `data` back and corrects what the enclosing headers say of it: lengths, and checksums by difference (RFC 1624), so that an
  * untouched packet leaves bit for bit as it came. A packet in no tunnel is not peeled.
