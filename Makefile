@@ -18,7 +18,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 
 C_FILES = $(wildcard runtime_c/*.[ch] runtime_c/test/*.[ch])
 APT = gcc libc6-dev make python3-dev python3-venv tshark libpcap0.8 tcpdump clang clang-format valgrind zstd xz-utils graphviz \
-      iproute2 ethtool iputils-ping nginx-light curl wrk libhyperscan-dev \
+      iproute2 ethtool iputils-ping nginx-light curl wrk libhyperscan-dev zlib1g-dev \
       libxdp-dev libbpf-dev libdpdk-dev dpdk-dev pkg-config
 APT_OPTIONAL = libclang-rt-14-dev
 

@@ -105,6 +105,7 @@ void mcc_buffer_outer(struct mcc_packet *q, const struct mcc_packet *p)
 {
     q->outer = p->outer;
     q->outer.tail = 0;
+    q->outer.compressed = false; /* the frame that came is not behind q */
     if (!p->outer.peeled)
         return;
     mcc_packet_unguard(q->data - p->outer.head, p->outer.head);
@@ -114,9 +115,10 @@ void mcc_buffer_outer(struct mcc_packet *q, const struct mcc_packet *p)
 }
 #endif
 
-struct mcc_packet *mcc_buffer_copy(struct mcc_buffers *b, const struct mcc_packet *p)
+struct mcc_packet *mcc_buffer_copy_behind(struct mcc_buffers *b, const struct mcc_packet *p,
+                                          uint32_t behind)
 {
-    struct mcc_packet *copy = mcc_buffer_get(b, p->len);
+    struct mcc_packet *copy = mcc_buffer_get(b, p->len + behind);
     if (!copy)
         return NULL;
     struct mcc_packet buffer = *copy;
@@ -128,10 +130,29 @@ struct mcc_packet *mcc_buffer_copy(struct mcc_buffers *b, const struct mcc_packe
     copy->next = NULL;
     copy->refs = 0;
     copy->content = p->content ? copy->data + (p->content - p->data) : NULL;
-    if (p->len)
-        memcpy(copy->data, p->data, p->len);
+    if (behind)
+        mcc_packet_unguard(p->data, p->len + behind);
+    if (p->len + behind)
+        memcpy(copy->data, p->data, p->len + behind);
+    if (behind) {
+        mcc_packet_guard(p, p->len);
+        mcc_packet_guard(copy, p->len);
+    }
 #if MCC_INNER
     mcc_buffer_outer(copy, p);
+    if (behind) { /* the tail among it */
+        copy->outer.tail = p->outer.tail;
+        copy->outer.compressed = p->outer.compressed;
+    }
 #endif
     return copy;
+}
+
+struct mcc_packet *mcc_buffer_copy(struct mcc_buffers *b, const struct mcc_packet *p)
+{
+#if MCC_INNER
+    return mcc_buffer_copy_behind(b, p, mcc_packet_tail(p));
+#else
+    return mcc_buffer_copy_behind(b, p, 0);
+#endif
 }

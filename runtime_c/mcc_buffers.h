@@ -15,12 +15,13 @@
 #include "mcc_packet.h"
 
 enum {
-    MCC_BUFFER_STRIDE = 2432, /* 19 * 128 */
+    /* 19 * 128; 27 * 128 where a packet that came compressed has the frame that came behind it */
+    MCC_BUFFER_STRIDE = MCC_ZLIB ? 3456 : 2432,
     MCC_BUFFER_LARGE_STRIDE = 262144 + 4 * 1024 + 128,
     MCC_BUFFER_HEAD = MCC_PACKET_BYTES +
         MCC_HEADROOM, /* the packet in whole cache lines, headroom */
     MCC_BUFFER_ROOM = MCC_BUFFER_STRIDE -
-        MCC_BUFFER_HEAD, /* 2,176 bytes of frame, 2,112 with MCC_INNER */
+        MCC_BUFFER_HEAD, /* 2,176 bytes of frame; with MCC_INNER 2,112, or 3,136 with MCC_ZLIB */
     MCC_BUFFER_LARGE_ROOM = MCC_BUFFER_LARGE_STRIDE - MCC_BUFFER_HEAD, /* 266,112 bytes of frame */
 };
 
@@ -50,9 +51,13 @@ struct mcc_packet *mcc_buffer_get(struct mcc_buffers *b, uint32_t len);
 /* Gives back a packet of these buffers, or an outside one; the buffer is free when nobody else holds it (`refs`). */
 void mcc_buffer_put(struct mcc_buffers *b, struct mcc_packet *p);
 
-/* A packet with the same bytes and the same fields, but for its buffer and `next`. NULL as
- * mcc_buffer_get(). */
+/* A packet with the same bytes and the same fields, but for its buffer and `next`; the tail of its frame (struct mcc_outer) is behind
+ * it too. NULL as mcc_buffer_get(). */
 struct mcc_packet *mcc_buffer_copy(struct mcc_buffers *b, const struct mcc_packet *p);
+
+/* The same with the `behind` bytes of the buffer that follow the packet. */
+struct mcc_packet *mcc_buffer_copy_behind(struct mcc_buffers *b, const struct mcc_packet *p,
+                                          uint32_t behind);
 
 #if MCC_INNER
 /* Packet q, whose headroom is free, gets the enclosing headers of p. */

@@ -27,6 +27,12 @@ int mcc_core_init(struct mcc_core *core, const struct mcc_config *config)
         free(fresh.buffers);
         return -ENOMEM;
     }
+#if MCC_INNER
+    if (mcc_inflate_new(&fresh.inflate) != 0) {
+        mcc_core_free(&fresh);
+        return -ENOMEM;
+    }
+#endif
     for (uint32_t i = 0; i < MCC_MAX_PORTS; i++)
         fresh.mtu[i] = MCC_ETH_MTU;
     fresh.least_mtu = MCC_ETH_MTU;
@@ -40,6 +46,9 @@ void mcc_core_free(struct mcc_core *core)
 {
     if (core->buffers)
         mcc_buffers_free(core->buffers);
+#if MCC_INNER
+    mcc_inflate_free(core->inflate);
+#endif
     free(core->buffers);
     free(core->out);
     free(core->sessions.base);

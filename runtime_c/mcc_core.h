@@ -13,6 +13,7 @@
 
 #include "mcc_buffers.h"
 #include "mcc_checksum.h"
+#include "mcc_inflate.h"
 #include "mcc_packet.h"
 
 enum {
@@ -118,6 +119,9 @@ struct mcc_core {
     uint16_t mtu
         [MCC_MAX_PORTS]; /* the longest IP packet that leaves by a port, unless it came longer; MCC_ETH_MTU where not told */
     uint16_t least_mtu; /* of all ports */
+#if MCC_INNER
+    struct mcc_inflate *inflate; /* owned; NULL: what is compressed is not looked into */
+#endif
 };
 
 struct mcc_config {

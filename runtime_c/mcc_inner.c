@@ -1,10 +1,10 @@
 /* Into tunnels and out again: what enclosing headers say of a packet is corrected where it leaves. */
 #include "mcc_inner.h"
 
+#include "mcc_frag_parts.h"
+#include "mcc_hash.h"
+#include "mcc_inflate.h"
 #include "mcc_made.h"
-#ifdef MCC_STREAMS
-#include "mcc_frag.h"
-#endif
 
 /* ---------------------------------------------------------------- in */
 
@@ -27,38 +27,45 @@ static bool inner_is_covered(const uint8_t *data, const struct mcc_inner *in)
     return false;
 }
 
-/* FNV-1a. A change and its mended checksum leave the sum of the packet as it was, but not this. */
+/* A hash, eight bytes at a time. A change and its mended checksum leave the sum of the packet as it was, but not this. Where the
+ * frame that lies behind the packet is to leave in its place, that counts too: somebody may have written over it. */
 static uint64_t inner_digest(const struct mcc_packet *p)
 {
-    uint64_t mixed = 0xcbf29ce484222325u;
-    for (uint32_t i = 0; i < p->len; i++)
-        mixed = (mixed ^ p->data[i]) * 0x100000001b3u;
-    return mixed;
+    const uint64_t odd = 0xe7037ed1a0b428dbu; /* wyhash's */
+    uint32_t left = p->len + (p->outer.compressed ? mcc_packet_tail(p) : 0);
+    const uint8_t *at = p->data;
+    uint64_t mixed = odd, word;
+    mcc_packet_unguard(at, left);
+    for (; left >= sizeof word; left -= (uint32_t)sizeof word, at += sizeof word) {
+        memcpy(&word, at, sizeof word);
+        mixed = mcc_hash_fold(mixed ^ word, odd);
+    }
+    word = 0;
+    memcpy(&word, at, left);
+    return mcc_hash_fold(mixed ^ word, odd);
 }
 
-void mcc_inner_peel(struct mcc_packet *p)
+/* p, which holds a frame, becomes its innermost IP packet; `tail` bytes lie behind that. */
+static void inner_peel(struct mcc_packet *p, const struct mcc_inner *in, uint32_t tail,
+                       bool compressed)
 {
-    struct mcc_inner in;
-    p->outer = (struct mcc_outer){.peeled = false};
-    if (inner_is_plain(p) || !mcc_inner_find(p->data, p->len, p->link, false, &in) ||
-        !(in.tunnelled || in.extended) || in.at > MCC_HEADROOM || p->len - in.end > UINT16_MAX)
-        return;
-    uint32_t tail = p->len - in.end, len = in.end - in.at;
+    uint32_t len = in->end - in->at;
     p->outer = (struct mcc_outer){.len = len,
                                   .tail = (uint16_t)tail,
                                   .mtu = p->mtu,
                                   .headroom = p->headroom,
-                                  .head = (uint8_t)in.at,
+                                  .head = (uint8_t)in->at,
                                   .link = p->link,
                                   .peeled = true,
-                                  .sealed = in.sealed,
-                                  .watched = in.sealed || tail,
-                                  .summed = inner_is_covered(p->data, &in)};
+                                  .sealed = in->sealed,
+                                  .watched = in->sealed || tail,
+                                  .compressed = compressed,
+                                  .summed = inner_is_covered(p->data, in)};
     p->mtu = 0;
-    p->data += in.at;
+    p->data += in->at;
     p->len = len;
-    p->wire_len -= in.at + tail;
-    p->room -= in.at;
+    p->wire_len -= in->at + tail;
+    p->room -= in->at;
     p->headroom = 0; /* it holds what encloses the packet */
     p->link = MCC_LINK_RAW;
     if (p->outer.summed)
@@ -67,86 +74,70 @@ void mcc_inner_peel(struct mcc_packet *p)
         p->outer.digest = inner_digest(p);
 }
 
+/* A packet in the place of p, which came compressed: `frame` is that of p without IPComp. How the frame of p came in fragments
+ * (mcc_frag_parts.h) stays at the end of the buffer. NULL: no buffer; p is dropped. */
+static struct mcc_packet *inner_unpack(struct mcc_core *core, struct mcc_packet *p,
+                                       const uint8_t *frame, const struct mcc_inner *in)
+{
+    uint32_t record = mcc_frag_record_length(p);
+    struct mcc_packet *q = mcc_buffer_get(core->buffers, in->end + p->len + record);
+    if (!q) {
+        mcc_core_drop(core, p, MCC_DROP_NO_BUFFER);
+        return NULL;
+    }
+    struct mcc_packet buffer = *q;
+    *q = *p;
+    q->data = buffer.data;
+    q->headroom = buffer.headroom;
+    q->room = buffer.room - record;
+    q->cookie = buffer.cookie;
+    q->next = NULL;
+    q->refs = 0;
+    q->len = in->end;
+    q->wire_len = p->wire_len + in->end;
+    memcpy(q->data, frame, in->end);
+    memcpy(q->data + in->end, p->data, p->len);
+    if (record) {
+        mcc_packet_unguard(q->data + q->room, record);
+        memcpy(q->data + q->room, mcc_frag_record(p), record);
+    }
+    inner_peel(q, in, p->len, true);
+    mcc_packet_guard(q, q->len);
+    mcc_buffer_put(core->buffers, p);
+    return q;
+}
+
+/* What the chain is to see of p, as it came in; NULL: it was dropped. */
+static struct mcc_packet *inner_enter(struct mcc_core *core, struct mcc_packet *p)
+{
+    struct mcc_inner in, plain;
+    p->outer = (struct mcc_outer){.peeled = false};
+    if (inner_is_plain(p) || !mcc_inner_find(p->data, p->len, p->link, false, &in))
+        return p;
+    const uint8_t *frame =
+        mcc_inner_inflated(core->inflate, p->data, p->len, p->link, false, &in, &plain);
+    if (frame)
+        return inner_unpack(core, p, frame, &plain);
+    if ((in.tunnelled || in.extended) && in.at <= MCC_HEADROOM && p->len - in.end <= UINT16_MAX)
+        inner_peel(p, &in, p->len - in.end, false);
+    return p;
+}
+
+uint32_t mcc_inner_burst(struct mcc_core *core, struct mcc_packet **packets, uint32_t n,
+                         uint64_t ports)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        struct mcc_packet *p = packets[i];
+        if (ports >> p->in_port & 1)
+            p = inner_enter(core, p);
+        if (p)
+            packets[kept++] = p;
+    }
+    return kept;
+}
+
 /* ---------------------------------------------------------------- out */
-
-/* What was added to a checksum's words so far, by the parity of their place in the frame. */
-struct mend {
-    uint8_t *frame;
-    uint32_t
-        delta; /* of all bytes behind what is being mended, as words that begin at even places */
-    uint32_t longer; /* bytes that the packet has grown by, modulo 2^16 */
-};
-
-static uint32_t swapped(uint32_t delta)
-{
-    return (uint32_t)__builtin_bswap16(mcc_checksum_fold(delta));
-}
-
-/* A word at `at` was `was` and is now `now`. */
-static void mend_word(struct mend *m, uint32_t at, uint16_t was, uint16_t now)
-{
-    uint32_t delta = 0;
-    mcc_delta16(&delta, was, now);
-    m->delta = mcc_ones_add(m->delta, at & 1 ? swapped(delta) : delta);
-}
-
-static void mend_length(struct mend *m, uint32_t at)
-{
-    uint16_t was = mcc_be16(m->frame + at), now = (uint16_t)(was + m->longer);
-    mcc_put16(m->frame + at, now);
-    mend_word(m, at, was, now);
-}
-
-/* The checksum at `at`, of what begins at `from` and ends where the frame does, and of a pseudo header that has changed too. */
-static void mend_sum(struct mend *m, uint32_t from, uint32_t at, uint32_t pseudo, bool udp)
-{
-    uint16_t was = mcc_be16(m->frame + at);
-    uint32_t delta = mcc_ones_add(from & 1 ? swapped(m->delta) : m->delta, pseudo);
-    if (mcc_checksum_fold(delta) % 0xffff == 0)
-        return; /* changes that cancel each other, as those of a header with its checksum do: not even 0xffff becomes 0 */
-    mcc_checksum_apply(m->frame + at, delta, udp);
-    mend_word(m, at, was, mcc_be16(m->frame + at));
-}
-
-static void mend_ip(struct mend *m, uint32_t at)
-{
-    uint8_t *h = m->frame + at;
-    uint16_t was = mcc_be16(h + 2), sum = mcc_be16(h + 10);
-    uint32_t delta = 0;
-    mend_length(m, at + 2);
-    mcc_delta16(&delta, was, mcc_be16(h + 2));
-    mcc_checksum_apply(h + 10, delta, false);
-    mend_word(m, at + 10, sum, mcc_be16(h + 10));
-}
-
-static void mend_udp(struct mend *m, uint32_t at)
-{
-    uint16_t was = mcc_be16(m->frame + at + 4);
-    uint32_t pseudo = 0;
-    if (m->longer)
-        mend_length(m, at + 4);
-    mcc_delta16(&pseudo, was, mcc_be16(m->frame + at + 4));
-    mend_sum(m, at, at + 6, pseudo, true);
-}
-
-static void mend_layer(struct mend *m, const struct mcc_inner_layer *layer)
-{
-    uint32_t at = layer->at;
-    const uint8_t *h = m->frame + at;
-    if (layer->kind == MCC_INNER_UDP)
-        mend_udp(m, at);
-    else if (layer->kind == MCC_INNER_GRE && h[0] & 0x80)
-        mend_sum(m, at, at + 4, 0, false);
-    if (!m->longer)
-        return;
-    if (layer->kind == MCC_INNER_IP)
-        mend_ip(m, at);
-    else if (layer->kind == MCC_INNER_IP6 || layer->kind == MCC_INNER_PPTP ||
-             layer->kind == MCC_INNER_PPPOE)
-        mend_length(m, at + 4);
-    else if (layer->kind == MCC_INNER_GTP)
-        mend_length(m, at + 2);
-}
 
 /* Whether its enclosing headers, or what is behind it, may be wrong for the packet as it is. */
 static bool inner_changed(const struct mcc_packet *p)
@@ -156,7 +147,7 @@ static bool inner_changed(const struct mcc_packet *p)
 }
 
 /* Puts the FCS of an 802.11 frame, which begins behind its radiotap header, at its end (IEEE 802.11, 9.2.4.8). */
-static void mend_fcs(struct mcc_packet *p)
+static void inner_fcs(struct mcc_packet *p)
 {
     uint32_t crc = UINT32_MAX;
     for (uint32_t i = p->data[2] | (uint32_t)p->data[3] << 8; i < p->len; i++) {
@@ -172,40 +163,65 @@ static void mend_fcs(struct mcc_packet *p)
     p->wire_len = p->len;
 }
 
-/* The packet has its enclosing headers again, corrected where it was changed. */
-static void inner_restore(struct mcc_packet *p)
+/* The packet, unchanged, is again the frame that came compressed. */
+static void inner_compressed_again(struct mcc_packet *p)
 {
-    struct mcc_outer o = p->outer;
-    bool changed = inner_changed(p);
-    struct mend m = {.longer = (p->len - o.len) & 0xffff};
-    if (o.summed) {
-        mcc_delta16(&m.delta, o.sum, mcc_checksum_sum(p->data, p->len));
-        m.delta = o.head & 1 ? swapped(m.delta) : m.delta;
-    }
-    p->outer.peeled = false;
-    p->data -= o.head;
-    p->len += o.head + (changed ? 0 : o.tail);
-    p->wire_len = p->wire_len + o.head + (changed ? 0 : o.tail);
-    p->room += o.head;
-    p->headroom = o.headroom;
-    p->link = o.link;
-    p->mtu = o.mtu;
-    mcc_packet_guard(p, p->len);
-    m.frame = p->data;
+    uint32_t len = p->outer.tail;
+    p->wire_len = p->wire_len - p->len + len;
+    p->data += p->len;
+    p->room -= p->len;
+    p->len = len;
+    p->headroom = 0;
+}
+
+/* The packet has its enclosing headers again. */
+static void inner_enclose(struct mcc_packet *p, bool changed)
+{
+    const struct mcc_outer *o = &p->outer;
+    uint32_t more = o->head + (changed ? 0u : o->tail);
+    p->data -= o->head;
+    p->len += more;
+    p->wire_len += more;
+    p->room += o->head;
+    p->headroom = o->headroom;
+}
+
+/* Corrects the enclosing headers of p, which has them again, `o` is about, and was changed. */
+static void inner_mend(struct mcc_packet *p, const struct mcc_outer *o)
+{
     struct mcc_inner in;
-    if (changed && mcc_inner_find(p->data, p->len, p->link, false, &in)) {
+    uint32_t longer = p->len - o->head - o->len;
+    uint16_t now = o->summed ? mcc_checksum_sum(p->data + o->head, p->len - o->head) : 0;
+    struct mcc_mend m = mcc_mend_begin(p->data, o->head, o->summed ? o->sum : 0, now, longer);
+    if (mcc_inner_find(p->data, p->len, p->link, false, &in)) {
         for (uint32_t i = in.layers; i-- > 0;)
-            if (in.layer[i].at < o.head)
-                mend_layer(&m, &in.layer[i]);
+            if (in.layer[i].at < o->head)
+                mcc_mend_layer(&m, &in.layer[i]);
         if (in.fcs)
-            mend_fcs(p);
+            inner_fcs(p);
     }
-    if (changed && (m.longer || o.tail) && p->link == MCC_LINK_ETHERNET &&
-        p->len < MCC_ETH_MIN_BYTES) {
+    if ((m.longer || o->tail) && p->link == MCC_LINK_ETHERNET && p->len < MCC_ETH_MIN_BYTES) {
         mcc_packet_guard(p, MCC_ETH_MIN_BYTES);
         memset(p->data + p->len, 0, MCC_ETH_MIN_BYTES - p->len);
         p->len = p->wire_len = MCC_ETH_MIN_BYTES;
     }
+}
+
+/* The packet is the frame again: as it came, or with enclosing headers that are right for what was changed. */
+static void inner_restore(struct mcc_packet *p)
+{
+    bool changed = inner_changed(p);
+    struct mcc_outer o = p->outer;
+    if (o.compressed && !changed)
+        inner_compressed_again(p);
+    else
+        inner_enclose(p, changed);
+    p->outer.peeled = false;
+    p->link = o.link;
+    p->mtu = o.mtu;
+    mcc_packet_guard(p, p->len);
+    if (changed)
+        inner_mend(p, &o);
     mcc_parse(p);
 }
 
@@ -213,21 +229,14 @@ static void inner_restore(struct mcc_packet *p)
  * frame came in fragments (mcc_frag_parts.h), which is written at the end of the buffer. */
 static struct mcc_packet *inner_copy(struct mcc_core *core, struct mcc_packet *p)
 {
-    uint32_t len = p->len;
+    if (!p->outer.mtu)
+        return mcc_buffer_copy(core->buffers, p);
     size_t used = (size_t)(p->data + p->room - (uint8_t *)p);
     size_t stride = used > MCC_BUFFER_STRIDE ? MCC_BUFFER_LARGE_STRIDE : MCC_BUFFER_STRIDE;
-    uint32_t behind = p->outer.mtu ? (uint32_t)(stride - used) + p->room - len : p->outer.tail;
-    mcc_packet_unguard(p->data, len + behind);
-    p->len += behind;
-    struct mcc_packet *q = mcc_buffer_copy(core->buffers, p);
-    p->len = len;
-    if (q) {
-        q->len = len;
-        q->outer.tail = p->outer.tail;
-        if (p->outer.mtu)
-            q->room = p->room;
-    }
-    mcc_packet_guard(p, len);
+    struct mcc_packet *q =
+        mcc_buffer_copy_behind(core->buffers, p, (uint32_t)(stride - used) + p->room - p->len);
+    if (q)
+        q->room = p->room;
     return q;
 }
 
@@ -262,6 +271,7 @@ void mcc_inner_note(struct mcc_inner_kept *kept, const struct mcc_packet *p)
 {
     kept->outer = p->outer;
     kept->outer.mtu = kept->outer.tail = 0;
+    kept->outer.compressed = false; /* what we make goes as it is */
     if (p->outer.peeled)
         memcpy(kept->bytes, p->data - p->outer.head, p->outer.head);
 }

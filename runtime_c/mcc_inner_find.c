@@ -28,6 +28,7 @@ struct walk {
     uint32_t type;
     bool tunnelled, sealed, one_way, reached, partial;
     uint32_t layers; /* so far; those around the packet that was reached are counted in found */
+    uint32_t said;   /* offset of the byte that names the protocol at `at` */
     struct mcc_inner *found;
 };
 
@@ -70,6 +71,7 @@ static void walk_reached(struct walk *w)
     w->found->one_way = w->one_way;
     w->found->sealed = w->sealed;
     w->found->extended = false;
+    w->found->ipcomp = 0;
     w->tunnelled = true;
 }
 
@@ -231,6 +233,7 @@ static bool take_ip(struct walk *w)
     if (fragment || !walk_layer(w, MCC_INNER_IP))
         return false;
     walk_ends(w, total);
+    w->said = w->at + 9;
     return walk_to(w, header, AT_PROTO, h[9]);
 }
 
@@ -243,7 +246,25 @@ static bool take_ip6(struct walk *w)
     if (!walk_layer(w, MCC_INNER_IP6))
         return false;
     walk_ends(w, (uint32_t)MCC_IP6_BYTES + mcc_be16(h + 4));
+    w->said = w->at + 6;
     return walk_to(w, MCC_IP6_BYTES, AT_PROTO, h[6]);
+}
+
+/* RFC 3173, 3.3: DEFLATE is transform 2; where the index was negotiated (256 and above) it may be. A packet that something other than
+ * its own header ends is cut. */
+static void note_ipcomp(struct walk *w)
+{
+    const uint8_t *ip = w->data + w->found->at, *h = w->data + w->at;
+    uint32_t total =
+        ip[0] >> 4 == 4 ? mcc_be16(ip + 2) : (uint32_t)MCC_IP6_BYTES + mcc_be16(ip + 4);
+    if (!walk_has(w, 4) || w->end - w->found->at != total)
+        return;
+    uint32_t index = mcc_be16(h + 2);
+    if (index != 2 && index < 256)
+        return;
+    w->found->ipcomp = w->at;
+    w->found->ipcomp_end = w->end;
+    w->found->ipcomp_said = w->said;
 }
 
 static bool take_proto(struct walk *w)
@@ -259,6 +280,9 @@ static bool take_proto(struct walk *w)
         return walk_to(w, 0, AT_MPLS, 0);
     case MCC_PROTO_UDP:
         return walk_to(w, 0, AT_UDP, 0);
+    case MCC_PROTO_IPCOMP:
+        note_ipcomp(w);
+        return false;
     default:
         break;
     }
@@ -270,6 +294,7 @@ static bool take_proto(struct walk *w)
     w->found->extended = true;
     if (w->type == MCC_PROTO_AH)
         w->sealed = w->found->sealed = true;
+    w->said = w->at;
     return walk_to(w, bytes, AT_PROTO, next);
 }
 

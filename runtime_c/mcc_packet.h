@@ -18,6 +18,10 @@
     0 /* 1 in modules of chains with Port(inner=True): packets are looked into (mcc_inner.h) */
 #endif
 
+#ifndef MCC_ZLIB
+#define MCC_ZLIB 0 /* 1 in those modules where zlib is there: what is compressed is inflated */
+#endif
+
 enum mcc_link { /* how the frame starts; the numbers are ours, not the capture's */
                 MCC_LINK_ETHERNET, /* DLT_EN10MB */
                 MCC_LINK_RAW,      /* DLT_RAW and LINKTYPE_IPV4/IPV6: the IP header at 0 */
@@ -72,6 +76,8 @@ struct mcc_outer {   /* the headers in front of `data`, and for which packet the
     bool summed;       /* some of them has a checksum over the packet */
     bool watched; /* any change matters: `sealed`, or there is a tail, which may be a checksum */
     bool sealed;  /* under AH, nothing inside may be changed */
+    bool
+        compressed; /* it came in IPComp: the tail is the whole frame as it came, the headers are those without IPComp */
 };
 #endif
 
@@ -194,6 +200,14 @@ static inline unsigned __int128 mcc_be128(const uint8_t *p)
 {
     return MCC_128(mcc_be64(p), mcc_be64(p + 8));
 }
+
+#if MCC_INNER
+/* Bytes of the frame that lie behind the packet. Once it has grown they are gone. */
+static inline uint32_t mcc_packet_tail(const struct mcc_packet *p)
+{
+    return p->outer.peeled && p->len == p->outer.len ? p->outer.tail : 0;
+}
+#endif
 
 /* The longest IP packet that may leave in a frame which carries `mtu` bytes of IP: shorter where other headers are around it. */
 static inline uint32_t mcc_packet_mtu(const struct mcc_packet *p, uint32_t mtu)

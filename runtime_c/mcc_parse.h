@@ -36,6 +36,7 @@ enum mcc_proto {
     MCC_PROTO_UDP = 17,
     MCC_PROTO_AH = 51,
     MCC_PROTO_ICMP6 = 58,
+    MCC_PROTO_IPCOMP = 108,
     MCC_PROTO_NONE = 0xff
 };
 

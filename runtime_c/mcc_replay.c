@@ -172,7 +172,7 @@ static void replay_key(uint8_t *key, const struct mcc_packet *p)
 static uint8_t replay_side_inner(struct mcc_replay *r, struct mcc_packet *p)
 {
     struct replay_fragment mine = {.side = 0};
-    struct mcc_inner in;
+    struct mcc_inner in, plain;
     bool is_part = p->layers & MCC_IP && p->frag;
     if (is_part) {
         replay_key(mine.key, p);
@@ -180,7 +180,15 @@ static uint8_t replay_side_inner(struct mcc_replay *r, struct mcc_packet *p)
             if (memcmp(r->fragments[i].key, mine.key, sizeof mine.key) == 0)
                 return r->fragments[i].side;
     }
-    if (mcc_inner_find(p->data, p->len, p->link, true, &in) && (in.tunnelled || in.extended)) {
+    struct mcc_inflate *inflate = r->cores[0].core->inflate;
+    bool found = mcc_inner_find(p->data, p->len, p->link, true, &in);
+    uint8_t *frame =
+        found ? mcc_inner_inflated(inflate, p->data, p->len, p->link, true, &in, &plain) : NULL;
+    if (frame) {
+        p->data = frame;
+        in = plain;
+    }
+    if (found && (frame || in.tunnelled || in.extended)) {
         p->data += in.at;
         p->len = in.end - in.at;
         p->link = MCC_LINK_RAW;

@@ -25,6 +25,7 @@
 #include "mcc_ports.h"
 #include "mcc_made.h"
 #include "mcc_header.h"
+#include "mcc_inflate.h"
 #include "mcc_core.h"
 #if MCC_INNER
 #include "mcc_inner.h"
@@ -53,9 +54,14 @@
 #include "mcc_buffers.c"
 #include "mcc_map.c"
 #include "mcc_ports.c"
+#if MCC_INNER
+#include "mcc_inflate.c"
+#endif
 #include "mcc_core.c"
 #if MCC_INNER /* of chains with Port(inner=True) */
 #include "mcc_inner_find.c"
+#include "mcc_inner_mend.c"
+#include "mcc_inner_ipcomp.c"
 #include "mcc_inner.c"
 #endif
 #include "mcc_flow.c"

@@ -22,7 +22,7 @@ from mcc.lang.hyperscan import library
 from mcc.paths import RUNTIME_C, TEMPLATES
 from mcc.run.device import XDP_MEMORY, XDP_PACKAGES, XDP_RIGHTS
 from mcc.run.dpdk import RIGHTS, VETH
-from mcc.toolchain import cache_folder, compiler
+from mcc.toolchain import ZLIB, cache_folder, compiler, is_there
 from mcc.toolchain.dpdk import HUGE_MB, INSTALL, find_dpdk, hugepages_free
 
 
@@ -170,6 +170,16 @@ def _hyperscan() -> Finding:
                    "apt install libhyperscan-dev", needed=False)
 
 
+def _zlib() -> Finding:
+    """Its header and its library, as the compiler finds them; without a compiler there is a finding of its own."""
+    try:
+        good = is_there(ZLIB, compiler())
+    except BuildError:
+        good = False
+    return Finding("zlib", good, f"{ZLIB.header if good else 'not there'} (IPComp inside ports with inner=True)",
+                   f"apt install {ZLIB.package}", needed=False)
+
+
 def _dpdk() -> Finding:
     """Its library and headers; then memory and rights, which some of its devices want."""
     try:
@@ -193,7 +203,7 @@ def _tool(name: str, use: str, package: str) -> Finding:
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (_python, _modules, _headers, _compiler, _files, _cache, _packet_sockets,
-                                             _tap_devices, _afxdp, _hyperscan, _dpdk, _dpdk_interfaces)
+                                             _tap_devices, _afxdp, _hyperscan, _zlib, _dpdk, _dpdk_interfaces)
 OPTIONAL = (
     ("dot", "mcc graph", "graphviz"),
     ("tshark", "tests compare with it", "tshark"),

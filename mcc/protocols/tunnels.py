@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mcc.protocols.dissect import ETHERNET, NULL, RAW, SLL, SLL2, TAGS, beyond
+from mcc.protocols.ipcomp import HEADER, IPCOMP, is_read, uncompressed
+from mcc.protocols.sums import ones_sum, renew
 
 PPP, WLAN, RADIOTAP = 6, 7, 8
 """Kinds of link beside those of mcc.protocols.dissect that are only looked into, the numbers of enum mcc_link."""
@@ -30,7 +32,8 @@ class Inside:
     tunnelled: something other than a link header and VLAN tags is around it. extended: its transport header is behind
     extension headers. sealed: AH covers it. one_way: the other direction has numbers of its own. fcs: four bytes behind
     the frame are its CRC-32. layers: (kind, offset) of enclosing headers, outermost first; kinds eth, ip, ip6, udp,
-    gre, pptp, gtp, pppoe.
+    gre, pptp, gtp, pppoe. ipcomp: where its IPComp header is, if DEFLATE may be behind it, 0: nowhere; ipcomp_end:
+    where what is compressed ends; ipcomp_said: the byte that says that IPComp follows.
     """
 
     at: int
@@ -41,6 +44,9 @@ class Inside:
     layers: tuple[tuple[str, int], ...]
     extended: bool = False
     fcs: bool = False
+    ipcomp: int = 0
+    ipcomp_end: int = 0
+    ipcomp_said: int = 0
 
 
 Next = tuple[Callable[..., "Next | None"], int, int]
@@ -57,6 +63,7 @@ class _Walk:
     sealed: bool = False
     one_way: bool = False
     fcs: bool = False
+    said: int = 0
 
     def has(self, at: int, n: int) -> bool:
         return at + n <= self.end
@@ -159,7 +166,7 @@ class _Walk:
         self.reached(at)
         if self.word(at + 6) & 0x3FFF or not self.layer("ip", at):
             return None
-        self.end = min(self.end, at + total)
+        self.end, self.said = min(self.end, at + total), at + 9
         return self.proto, at + header, self.data[at + 9]
 
     def ip6(self, at: int, _: int) -> Next | None:
@@ -168,7 +175,7 @@ class _Walk:
         self.reached(at)
         if not self.layer("ip6", at):
             return None
-        self.end = min(self.end, at + 40 + self.word(at + 4))
+        self.end, self.said = min(self.end, at + 40 + self.word(at + 4)), at + 6
         return self.proto, at + 40, self.data[at + 6]
 
     def proto(self, at: int, number: int) -> Next | None:
@@ -177,13 +184,22 @@ class _Walk:
         if number in readers:
             return readers[number], at, 0
         assert self.found is not None
+        if number == IPCOMP:
+            self.compressed(at, self.found)
+            return None
         size = beyond(self.data[at:self.end], number, self.data[self.found.at] >> 4)
         if not size:
             return None
         self.found.extended = True
         if number == 51:
             self.sealed = self.found.sealed = True
+        self.said = at
         return self.proto, at + size, self.data[at]
+
+    def compressed(self, at: int, ip: Inside) -> None:
+        total = self.word(ip.at + 2) if self.data[ip.at] >> 4 == 4 else 40 + self.word(ip.at + 4)
+        if self.has(at, HEADER) and self.end - ip.at == total and is_read(self.word(at + 2)):
+            ip.ipcomp, ip.ipcomp_end, ip.ipcomp_said = at, self.end, self.said
 
     # ------------------------------------------------------------ GRE, UDP
 
@@ -303,18 +319,25 @@ def _family(data: bytes) -> int:
 
 @dataclass(frozen=True)
 class Outer:
-    """What was around a packet as it came: headers in front, bytes behind what they enclose, how the frame began."""
+    """What was around a packet as it came: headers in front, bytes behind what they enclose, how the frame began.
+
+    compressed: it came in IPComp. The headers are those of the frame without, the tail is the whole frame as it came.
+    """
 
     head: bytes
     came: bytes
     tail: bytes
     link: int
     found: Inside
+    compressed: bool = False
 
 
 def peel(frame: bytes, link: int) -> tuple[bytes, Outer] | None:
     """The packet that a port which looks into tunnels shows, and what is around it. None: the frame as it is."""
     found = inside(frame, link)
+    plain = _without_ipcomp(frame, link, found) if found is not None else None
+    if plain is not None:
+        return plain
     if found is None or not (found.tunnelled or found.extended) or found.at > MAX_HEAD \
             or len(frame) - found.end > 0xFFFF:
         return None
@@ -322,11 +345,27 @@ def peel(frame: bytes, link: int) -> tuple[bytes, Outer] | None:
     return packet, Outer(frame[:found.at], packet, frame[found.end:], link, found)
 
 
+def _without_ipcomp(frame: bytes, link: int, found: Inside) -> tuple[bytes, Outer] | None:
+    """The innermost packet of the frame as it would be if what was found had not been compressed."""
+    if not found.ipcomp or found.at > MAX_HEAD or len(frame) > 0xFFFF:
+        return None
+    came = frame[found.at:found.ipcomp_end]
+    packet = uncompressed(came, found.ipcomp - found.at, found.ipcomp_said - found.at)
+    if packet is None:
+        return None
+    as_if = restore(packet, Outer(frame[:found.at], came, b"", RAW, found))  # RAW: not padded as Ethernet is
+    plain = inside(as_if, link)
+    if plain is None or plain.at > MAX_HEAD:
+        return None
+    packet = as_if[plain.at:plain.end]
+    return packet, Outer(as_if[:plain.at], packet, frame, link, plain, True)
+
+
 def restore(packet: bytes, outer: Outer) -> bytes:
     """The frame that leaves: lengths and checksums of the enclosing headers changed by what the packet has changed. A
     checksum that was wrong is wrong by the same amount, a UDP checksum of 0 stays 0."""
     if packet == outer.came:
-        return outer.head + packet + outer.tail
+        return outer.tail if outer.compressed else outer.head + packet + outer.tail
     was, now = outer.head + outer.came, bytearray(outer.head + packet)
     longer = len(packet) - len(outer.came)
     for kind, at in reversed(outer.found.layers):
@@ -337,27 +376,15 @@ def restore(packet: bytes, outer: Outer) -> bytes:
             now[place:place + 2] = (length & 0xFFFF).to_bytes(2, "big")
         if kind == "ip":
             header = 4 * (was[at] & 15)
-            _renew(now, at + 10, _sum(now[at:at + header]) - _sum(was[at:at + header]))
+            renew(now, at + 10, ones_sum(now[at:at + header]) - ones_sum(was[at:at + header]))
         elif kind == "udp":
-            grown = _sum(now[at + 4:at + 6]) - _sum(was[at + 4:at + 6])  # in the pseudo header too
+            grown = ones_sum(now[at + 4:at + 6]) - ones_sum(was[at + 4:at + 6])  # in the pseudo header too
             if was[at + 6:at + 8] != b"\0\0":
-                _renew(now, at + 6, _sum(now[at:]) - _sum(was[at:]) + grown)
+                renew(now, at + 6, ones_sum(now[at:]) - ones_sum(was[at:]) + grown)
                 now[at + 6:at + 8] = bytes(now[at + 6:at + 8]) if any(now[at + 6:at + 8]) else b"\xff\xff"
         elif kind == "gre" and was[at] & 0x80:
-            _renew(now, at + 4, _sum(now[at:]) - _sum(was[at:]))
+            renew(now, at + 4, ones_sum(now[at:]) - ones_sum(was[at:]))
     if outer.found.fcs:
         now += zlib.crc32(now[int.from_bytes(now[2:4], "little"):]).to_bytes(4, "little")
     padded = outer.link == ETHERNET and (longer or outer.tail)
     return bytes(now).ljust(60 if padded else 0, b"\0")
-
-
-def _sum(data: bytes | bytearray) -> int:
-    padded = bytes(data) + bytes(len(data) % 2)
-    return sum(int.from_bytes(padded[i:i + 2], "big") for i in range(0, len(padded), 2))
-
-
-def _renew(frame: bytearray, at: int, change: int) -> None:
-    """The checksum at `at` after its words have changed by `change` (RFC 1624, equation 3)."""
-    total = (~int.from_bytes(frame[at:at + 2], "big") & 0xFFFF) + change % 0xFFFF
-    total = (total & 0xFFFF) + (total >> 16)
-    frame[at:at + 2] = (~total & 0xFFFF).to_bytes(2, "big")

@@ -210,7 +210,7 @@ class PythonBox:
         if peeled is None:
             return PacketState(bytearray(frame), dissect(frame, kind, number, wire), at_ns, number, kind, wire)
         packet, outer = peeled
-        wire -= len(outer.head) + len(outer.tail) if wire else 0
+        wire -= len(frame) - len(packet) if wire else 0
         found = dissect(packet, RAW, number, wire, True)
         return PacketState(bytearray(packet), found, at_ns, number, RAW, wire, outer=outer)
 

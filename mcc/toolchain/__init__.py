@@ -1,5 +1,5 @@
 """From printed C to a loaded extension module: compiler, cache, cffi."""
 
-from mcc.toolchain.module import Built, build_module, cache_folder, compiler
+from mcc.toolchain.module import ZLIB, Built, build_module, cache_folder, compiler, is_there
 
-__all__ = ["Built", "build_module", "cache_folder", "compiler"]
+__all__ = ["ZLIB", "Built", "build_module", "cache_folder", "compiler", "is_there"]

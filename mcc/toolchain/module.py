@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import importlib.machinery
 import importlib.util
@@ -97,7 +98,10 @@ def build_module(c_source: str, name: str, blobs: Mapping[str, bytes] | None = N
     default the interface of a box. `link`: linker flags, behind the source.
     """
     blobs = blobs or {}
-    cc, args = compiler(), flags(target, sessions=sessions, sanitize=sanitize, level=level, extra=extra)
+    cc = compiler()
+    optional, libraries = _optional(c_source, cc)
+    args = flags(target, sessions=sessions, sanitize=sanitize, level=level, extra=[*extra, *optional])
+    link = [*link, *libraries]
     declared = cdef(RUNTIME_C) if declared is None else declared
     digest = _digest(c_source, declared, cc, [*args, *link], blobs)
     ascii_name = re.sub(r"\W", "_", name, flags=re.ASCII)  # Python calls the entry of another module otherwise
@@ -171,8 +175,45 @@ def _compile(folder: Path, module: str, name: str, c_source: str, declared: str,
         os.replace(w / f"{module}.tmp", shared)
 
 
+@dataclass(frozen=True)
+class Library:
+    """A library that modules can do without: its header, flags for compiler and linker, its Debian package."""
+
+    header: str
+    flag: str
+    link: str
+    package: str
+
+
 LIBRARIES = {"mcc_hs.h": ("-lhs", "libhyperscan-dev", ("hs/hs.h", "-lhs"))}
 """What a header of the runtime needs: linker flag, Debian package, what the compiler says is missing without it."""
+
+
+ZLIB = Library("zlib.h", "-DMCC_ZLIB=1", "-lz", "zlib1g-dev")
+"""What a chain that looks into tunnels needs to read compressed packets (IPComp)."""
+
+OPTIONAL = {"#define MCC_INNER 1": ZLIB}
+"""Libraries that a module does without where they are not there, by the line of its C that would have them."""
+
+
+def is_there(library: Library, cc: Sequence[str]) -> bool:
+    """Whether this compiler finds the header and the library."""
+    return _is_there(library, tuple(cc))
+
+
+@functools.cache
+def _is_there(library: Library, cc: tuple[str, ...]) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "a.c"
+        source.write_text(f"#include <{library.header}>\nint main(void) {{ return 0; }}\n")
+        return subprocess.run([*cc, "-o", f"{folder}/a", str(source), library.link], capture_output=True,
+                              check=False).returncode == 0
+
+
+def _optional(c_source: str, cc: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Compiler and linker flags for the optional libraries of a module, of those that are there."""
+    found = [x for line, x in OPTIONAL.items() if f"\n{line}\n" in c_source and is_there(x, cc)]
+    return [x.flag for x in found], [x.link for x in found]
 
 
 def _libraries(c_source: str) -> list[str]:

@@ -98,7 +98,7 @@ def tunnels(seed: int, n: int) -> Iterator[Frame]:
     """`n` changed frames with tunnels, a third of them as they were."""
     rng = random.Random(seed)
     for _ in range(n):
-        data = encapsulations.frame(rng)[0]
+        data = rng.choice([encapsulations.frame, encapsulations.frame, encapsulations.compressed])(rng)[0]
         yield "ethernet", data if rng.random() < 0.3 else mutated(rng, data)
 
 

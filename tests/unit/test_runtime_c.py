@@ -18,7 +18,7 @@ STRICT = ["-std=gnu11", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Wmissi
 SANITIZE = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 TESTS = ["parse", "table", "wheel", "checksum", "digest", "map", "unity", "frag", "icmp", "ring", "crew"]
 HEADERS = ["mem", "parse", "hash", "table", "pool", "list", "wheel", "checksum", "digest", "map", "ports", "buffers",
-           "made", "frag", "icmp", "ring", "heavy", "steer", "crew"]
+           "made", "frag", "icmp", "inflate", "ring", "heavy", "steer", "crew"]
 
 
 def compile_c(compiler: str, source: Path, out: Path, *flags: str) -> None:

@@ -70,6 +70,13 @@ def test_no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not found.good and "Address family" in found.found and "CONFIG_XDP_SOCKETS" in found.mend
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_zlib(monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
+    monkeypatch.setattr(doctor, "is_there", lambda library, cc: there and library.header == "zlib.h")
+    found = doctor._zlib()
+    assert (found.good, found.needed, found.mend) == (there, False, "apt install zlib1g-dev")
+
+
 @pytest.mark.parametrize(("soft", "lock", "good"), [
     (XDP_MEMORY - 1, False, False), (XDP_MEMORY, False, True), (0, True, True), (resource.RLIM_INFINITY, False, True)])
 def test_locked_memory(monkeypatch: pytest.MonkeyPatch, soft: int, lock: bool, good: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import zlib
 
 from scapy.contrib.geneve import GENEVE
 from scapy.contrib.gtp import GTP_U_Header
@@ -13,6 +14,7 @@ from scapy.layers.l2 import GRE, Dot1Q, Ether
 from scapy.layers.ppp import PPP, PPPoE
 from scapy.layers.vxlan import VXLAN
 from scapy.packet import Packet, Raw
+from scapy.utils import checksum
 
 MACS = {"src": "02:00:00:00:00:0a", "dst": "02:00:00:00:00:01"}
 
@@ -81,3 +83,55 @@ def frame(rng: random.Random) -> tuple[bytes, bytes, bool]:
         what, headers = around(rng)
         carried = headers / (Ether(**MACS) / carried if what == "eth" else carried)
     return bytes(head / carried), bytes(inner), depth > 0 or extended or PPPoE in head or MPLS in head
+
+
+def deflate(data: bytes, level: int = 9) -> bytes:
+    """One raw DEFLATE stream, RFC 1951."""
+    stream = zlib.compressobj(level, zlib.DEFLATED, -15)
+    return stream.compress(data) + stream.flush()
+
+
+def fitted(packet: bytes) -> bytes:
+    """An IP packet with the length, and the checksum of an IPv4 header without options, that belong to its bytes."""
+    if packet[0] >> 4 == 6:
+        return packet[:4] + (len(packet) - 40).to_bytes(2, "big") + packet[6:]
+    head = packet[:2] + len(packet).to_bytes(2, "big") + packet[4:10] + b"\0\0" + packet[12:20]
+    return head[:10] + checksum(head).to_bytes(2, "big") + head[12:] + packet[20:]
+
+
+def insert(packet: bytes, at: int, protocol: int, header: bytes, payload: bytes | None = None) -> bytes:
+    """An IP packet with a header of `protocol` at `at`: behind its IP header, or behind an AH there. The header's first byte, which
+    names what follows, is put in front of `header`. Then come `payload`, or the bytes that were there."""
+    first, said = (20, 9) if packet[0] >> 4 == 4 else (40, 6)
+    said = said if at == first else first
+    head = packet[:said] + bytes([protocol]) + packet[said + 1:at] + packet[said:said + 1] + header
+    return fitted(head + (packet[at:] if payload is None else payload))
+
+
+def ipcomp(packet: bytes, index: int = 2, at: int = 0, level: int = 9) -> bytes:
+    """The packet with what is behind its IP header, or behind its first `at` bytes, compressed (RFC 3173)."""
+    at = at or (20 if packet[0] >> 4 == 4 else 40)
+    return insert(packet, at, 108, b"\0" + index.to_bytes(2, "big"), deflate(packet[at:], level))
+
+
+AH = b"\x04\0\0" + bytes(range(20))
+"""A header of RFC 4302 without its first byte, with a check value of 12 bytes."""
+
+
+def compressed(rng: random.Random) -> tuple[bytes, bytes, bool]:
+    """(a frame with a compressed IP packet, the same not compressed, whether AH is in front of it)."""
+    packet = net(rng) / (TCP(sport=4000, dport=80, flags="PA", seq=rng.randrange(1 << 32)) if rng.random() < 0.6 else
+                         UDP(sport=4000, dport=53)) / Raw(rng.choice([b"GET ", b"ab", rng.randbytes(9)]) * rng.randrange(1, 90))
+    plain = bytes(net(rng) / packet if rng.random() < 0.5 else packet)
+    sealed, at = rng.random() < 0.3, 20 if plain[0] >> 4 == 4 else 40
+    if sealed:
+        plain = insert(plain, at, 51, AH)
+        at += 1 + len(AH)
+    came = ipcomp(plain, rng.choice([2, 2, 256, 0xE3DE]), at, rng.choice([0, 1, 9]))
+    head, tunnels, out = link(rng), [around(rng) for _ in range(rng.choice([0, 0, 1]))], []
+    for data in (came, plain):
+        carried: Packet = (IP if data[0] >> 4 == 4 else IPv6)(data)
+        for what, headers in tunnels:
+            carried = headers / (Ether(**MACS) / carried if what == "eth" else carried)
+        out.append(bytes(head / carried))
+    return out[0], out[1], sealed

@@ -14,9 +14,10 @@ from scapy.layers.l2 import GRE, Ether
 
 from mcc.protocols.dissect import ETHERNET, RAW, dissect
 from mcc.protocols.tunnels import MAX_HEAD, PPP, RADIOTAP, WLAN, inside, peel, restore
+from mcc.toolchain import ZLIB, is_there
 
 sys.path.insert(0, str(Path(__file__).parent))
-from encapsulations import frame  # noqa: E402
+from encapsulations import compressed, frame  # noqa: E402
 
 RUNTIME = Path(__file__).resolve().parents[3] / "runtime_c"
 FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-g", "-O1", "-fsanitize=address,undefined",
@@ -142,9 +143,11 @@ def test_c_agrees(tmp_path: Path) -> None:
     if shutil.which("gcc") is None:
         pytest.skip("needs gcc (apt install gcc)")
     program = tmp_path / "inner_print"
-    subprocess.run(["gcc", *FLAGS, str(RUNTIME / "test" / "inner_print.c"), "-o", str(program)], check=True)
+    zlib = [ZLIB.flag, ZLIB.link] if is_there(ZLIB, ["gcc"]) else []
+    subprocess.run(["gcc", *FLAGS, str(RUNTIME / "test" / "inner_print.c"), "-o", str(program), *zlib], check=True)
     rng = random.Random(7)
     frames = [(link, data) for link, data, _ in BY_HAND.values()] + [(ETHERNET, frame(rng)[0]) for _ in range(1500)]
+    frames += [(ETHERNET, compressed(rng)[0]) for _ in range(300)]
     frames += [(link, mutated(rng, data)) for link, data in frames for _ in range(8)]
     frames += [(rng.randrange(10), rng.randbytes(rng.randrange(120))) for _ in range(500)]
     stream = b"".join(bytes([link]) + len(f).to_bytes(2, "little") + f for link, f in frames)
@@ -152,12 +155,19 @@ def test_c_agrees(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr.decode()
     lines = done.stdout.decode().splitlines()
     assert len(lines) == len(frames)
+    inflated = 0
     for (link, data), line in zip(frames, lines, strict=True):
         f = inside(data, link)
         want = "-" if f is None else " ".join(map(str, (
-            f.at, f.end, *map(int, (f.tunnelled, f.extended, f.sealed, f.one_way, f.fcs)),
-            *(f"{KINDS.index(kind)}:{at}" for kind, at in f.layers))))
+            f.at, f.end, *map(int, (f.tunnelled, f.extended, f.sealed, f.one_way, f.fcs)), f.ipcomp,
+            *((f.ipcomp_end, f.ipcomp_said) if f.ipcomp else ()), *(f"{KINDS.index(kind)}:{at}" for kind, at in f.layers))))
+        peeled = peel(data, link) if zlib else None
+        if peeled is not None and peeled[1].compressed:
+            packet, outer = peeled
+            want += f" | {len(outer.head)} {len(outer.head) + len(packet)} {(outer.head + packet).hex()}"
+            inflated += 1
         assert line == want, f"link {link}, frame {data.hex()}"
+    assert inflated > 500 or not zlib
 
 
 def test_lengths_and_checksums_of_what_has_grown() -> None:
