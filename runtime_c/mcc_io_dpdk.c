@@ -304,11 +304,13 @@ static int io_dpdk_interface(struct mcc_io *io, const char *name, size_t len)
     return rc;
 }
 
-/* Looks at the interface that the arguments name, before a driver does, whose words say less. */
+/* Looks at the interface that the arguments name, before a driver does, whose words say less. Other drivers (net_tap) make
+ * the interface of that name. */
 static int io_dpdk_look(struct mcc_io *io, const struct io_dpdk *d)
 {
+    bool stands = strncmp(d->name, "net_af_", 7) == 0 || strncmp(d->name, "net_pcap", 8) == 0;
     io->mtu = 0;
-    for (const char *a = d->arguments; *a; a += strcspn(a, ","), a += *a == ',')
+    for (const char *a = d->arguments; stands && *a; a += strcspn(a, ","), a += *a == ',')
         if (strncmp(a, "iface=", 6) == 0) {
             int rc = io_dpdk_interface(io, a + 6, strcspn(a + 6, ","));
             bool cuts = strncmp(d->name, "net_af_", 7) == 0;

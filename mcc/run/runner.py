@@ -282,6 +282,12 @@ class _Run:
                 result.failures.append(str(e))
 
 
+def ending() -> tuple[signal.Signals, ...]:
+    """Signals that end a run: Ctrl-C, SIGTERM, a closed terminal, unless somebody said that the last is not to."""
+    nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return (signal.SIGINT, signal.SIGTERM) if nohup else (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 @contextmanager
 def interrupts() -> Iterator[threading.Event]:
     """An event that Ctrl-C, SIGTERM or a closed terminal sets; a second Ctrl-C interrupts at once. In the main thread
@@ -296,10 +302,7 @@ def interrupts() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         stop.set()
 
-    caught = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
-        caught.append(signal.SIGHUP)
-    old = {s: signal.signal(s, handler) for s in caught}
+    old = {s: signal.signal(s, handler) for s in ending()}
     try:
         yield stop
     finally:

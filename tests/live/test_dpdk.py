@@ -99,6 +99,16 @@ def test_beside_another_type_of_port(net: Callable[..., Net]) -> None:
     check(at_client, back)
 
 
+def test_an_interface_that_the_driver_makes(net: Callable[..., Net]) -> None:
+    """net_tap's iface= is not there before."""
+    needs("ping", "iputils-ping")
+    n = net()
+    box = n.mcc("through.py", lan="dpdk:net_tap0,iface=made", wan="afpacket:d1")
+    run("ip", "-n", n.box, "addr", "add", "198.18.7.9/24", "dev", "made")
+    assert " 0% packet loss" in run("ip", "netns", "exec", n.box, "ping", "-c", "3", "-i", "0.1", SERVER4)
+    assert box.stop() == 130 and "made" not in run("ip", "-n", n.box, "link")
+
+
 def test_a_veth_with_offloads(net: Callable[..., Net]) -> None:
     """It is said what TCP needs; checksums that the client left to its interface are found wrong, and that is said too."""
     n = net(offloads=True)
