@@ -8,6 +8,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from mcc.diag import PortError
 from mcc.run.capture import open_capture
 from mcc.toolchain.dpdk import find_dpdk
 from tests.live.conftest import needs
-from tests.live.net import COMMAND, HERE, SERVER4, SERVER6, Net, run, within
+from tests.live.net import COMMAND, HERE, LIMIT, SERVER4, SERVER6, Net, run, within
 from tests.live.transfer import WORD, check, exchange, text
 from tests.live.web import curl, serve, through_nat
 
@@ -97,6 +98,25 @@ def test_beside_another_type_of_port(net: Callable[..., Net]) -> None:
     at_client, at_server = exchange(*n.pair(), data, back)
     check(at_server, data)
     check(at_client, back)
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_an_interface_that_goes_down_comes_back(net: Callable[..., Net], driver: str) -> None:
+    """DPDK's drivers say nothing of it. What would leave there is refused."""
+    needs("ping", "iputils-ping")
+    n = net()
+    box = n.mcc("through.py", **between(driver))
+    for times in (1, 2):
+        for state, words in (("down", f"{driver}1,iface=d1: Network is down"), ("up", f"{driver}1,iface=d1 is back")):
+            run("ip", "-n", n.box, "link", "set", "d1", state)
+            deadline = time.monotonic() + LIMIT
+            while box.text().count(words) < times:
+                assert time.monotonic() < deadline, box.text()
+                time.sleep(0.05)
+    assert " 0% packet loss" in run("ip", "netns", "exec", n.client, "ping", "-c", "5", "-i", "0.1", SERVER4)
+    run("ip", "-n", n.box, "link", "del", "d1")
+    run("sleep", "0.5")
+    assert box.stop() == 130 and "iface=d1: No such device" in box.text()
 
 
 def test_an_interface_that_the_driver_makes(net: Callable[..., Net]) -> None:
