@@ -99,7 +99,7 @@ def _tell(result: RunResult, wanted: Wanted) -> None:
     for text in (*result.notes, *result.damage, *result.failures):
         say(f"mcc: {text}")
     if result.interrupted:
-        say("mcc: interrupted; the outputs are complete up to here")
+        say("mcc: interrupted" + ("" if result.failures else "; the outputs are complete up to here"))
 
 
 @contextmanager

@@ -94,6 +94,8 @@ def _of_driver(name: str, interface: str, arguments: str, because: str) -> str:
         return f"it wants an interface: dpdk:{name},iface=IF"
     if name.startswith("net_af_xdp") and not because.startswith(GENERIC):
         return f"{because}; a program that was left on {interface} is taken off by: ip link set {interface} xdp off"
+    if name.startswith("net_tap") and "create TAP" in because:
+        return f"{because}; that takes root (or cap_net_admin), /dev/net/tun and a name that no interface has"
     if because.startswith(GENERIC):
         return f"its driver refuses the arguments {arguments!r}; {GUIDE} says which there are"
     return because

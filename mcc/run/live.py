@@ -171,7 +171,10 @@ class _Live:
     def _poll(self) -> None:
         for file, records in ((self.sessions, self.box.sessions), (self.alerts, self.box.alerts)):
             if file is not None:
+                well = not file.failure
                 file.write(records())
+                if well and file.failure:
+                    self.say(f"{file.failure}; nothing more is written there")
         for i, port in enumerate(self.bindings.ports):
             error = next((e for loop in self.loops if (e := self.lib.mcc_loop_error(loop, i))), 0)
             if error != self.dead.get(i, 0):

@@ -91,8 +91,8 @@ class RunResult:
 
     @property
     def exit_code(self) -> int:
-        """The contract's: 130 interrupted, 4 an output failed, 3 an input is damaged, 0."""
-        return 130 if self.interrupted else 4 if self.failures else 3 if self.damage else 0
+        """The contract's: 4 an output failed, 130 interrupted with whole outputs, 3 an input is damaged, 0."""
+        return 4 if self.failures else 130 if self.interrupted else 3 if self.damage else 0
 
 
 def run_captures(module: Runnable, bindings: Bindings, options: RunOptions | None = None, *,
