@@ -101,6 +101,7 @@ class _Live:
         if self.ffi.NULL in self.loops:
             raise PortError("there is not enough memory for this run")
         for i, port in sorted(enumerate(self.bindings.ports), key=lambda p: not p[1].pci):
+            dpdk.before_open(port)
             warning = before_open(port)
             if warning:
                 self.say(warning)

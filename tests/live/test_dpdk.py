@@ -288,11 +288,19 @@ def test_frames_that_the_driver_has_cut(net: Callable[..., Net]) -> None:
 
 
 def test_a_device_of_another_program(net: Callable[..., Net]) -> None:
-    """An interface has one XDP program."""
+    """It is refused, and the other one goes on; what one that was killed has left is no hindrance."""
+    needs("ping", "iputils-ping")
     n = net()
+    box = n.mcc("through.py", **between("net_af_xdp"))
+    for _ in range(2):
+        with pytest.raises(AssertionError, match="net_af_xdp0: d0 is in use: another program has .* its queue 0"):
+            n.mcc("through.py", lan="dpdk:net_af_xdp0,iface=d0", wan="null")
+    ping = ("ip", "netns", "exec", n.client, "ping", "-c", "3", "-i", "0.1", SERVER4)
+    assert " 0% packet loss" in run(*ping)
+    box.stop(signal.SIGKILL)
+    assert "prog/xdp" in run("ip", "-n", n.box, "-d", "link", "show", "d0")
     n.mcc("through.py", **between("net_af_xdp"))
-    with pytest.raises(AssertionError, match="ip link set d0 xdp off"):
-        n.mcc("through.py", lan="dpdk:net_af_xdp0,iface=d0", wan="null")
+    assert " 0% packet loss" in run(*ping)
 
 
 def test_without_memory(net: Callable[..., Net]) -> None:
