@@ -60,7 +60,8 @@ struct io_dpdk { /* io->state */
     const char *arguments; /* borrowed from io->device */
     uint32_t longest;      /* frame that the device takes */
     uint64_t lost;         /* what `lost` has told */
-    int socket;            /* the driver's, of net_af_xdp; inode 0: none */
+    int gone;   /* -errno: the interface below it is down or away, of which drivers say nothing */
+    int socket; /* the driver's, of net_af_xdp; inode 0: none */
     ino_t inode;
 };
 
@@ -304,11 +305,13 @@ static int io_dpdk_interface(struct mcc_io *io, const char *name, size_t len)
     return rc;
 }
 
-/* Looks at the interface that the arguments name, before a driver does, whose words say less. */
+/* Looks at the interface that the arguments name, before a driver does, whose words say less. Other drivers (net_tap) make
+ * the interface of that name. */
 static int io_dpdk_look(struct mcc_io *io, const struct io_dpdk *d)
 {
+    bool stands = strncmp(d->name, "net_af_", 7) == 0 || strncmp(d->name, "net_pcap", 8) == 0;
     io->mtu = 0;
-    for (const char *a = d->arguments; *a; a += strcspn(a, ","), a += *a == ',')
+    for (const char *a = d->arguments; stands && *a; a += strcspn(a, ","), a += *a == ',')
         if (strncmp(a, "iface=", 6) == 0) {
             int rc = io_dpdk_interface(io, a + 6, strcspn(a + 6, ","));
             bool cuts = strncmp(d->name, "net_af_", 7) == 0;
@@ -532,6 +535,8 @@ static int io_dpdk_in(struct mcc_io *io, struct mcc_io_sink *sink)
 {
     const struct io_dpdk *d = io->state;
     struct rte_mbuf *m[MCC_IO_BURST];
+    if (d->gone)
+        return d->gone;
     uint16_t n = rte_eth_rx_burst(d->id, 0, m, MCC_IO_BURST);
     sink->core->buffers->put_outside = io_dpdk_put;
     for (uint16_t i = 0; i < n; i++) {
@@ -629,11 +634,16 @@ static int io_dpdk_out(struct mcc_io *io, struct mcc_core *core)
     return 0;
 }
 
-/* Frames for which the device had no descriptor or mbuf, and damaged ones. */
+/* Frames for which the device had no descriptor or mbuf, and damaged ones. It is asked for now and then: here the interface
+ * is looked at too. */
 static uint64_t io_dpdk_lost(struct mcc_io *io)
 {
     struct io_dpdk *d = io->state;
     struct rte_eth_stats s;
+    uint32_t mtu = io->mtu;
+    int rc = io_dpdk_look(io, d);
+    io->mtu = mtu;
+    d->gone = rc == -ENETDOWN || rc == -ENODEV ? rc : 0;
     if (rte_eth_stats_get(d->id, &s) < 0)
         return 0;
     uint64_t all = s.imissed + s.ierrors + s.rx_nombuf, more = all > d->lost ? all - d->lost : 0;

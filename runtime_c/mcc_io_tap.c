@@ -12,6 +12,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* What Linux says of a device that was taken away is of the descriptor. */
+static int io_tap_error(int error)
+{
+    return error == EBADFD ? ENODEV : error;
+}
+
 static void io_tap_close(struct mcc_io *io)
 {
     if (io->fd >= 0)
@@ -69,7 +75,7 @@ static int io_tap_in(struct mcc_io *io, struct mcc_io_sink *sink)
         mcc_io_slot_ready(slot, sink->core);
         ssize_t got = readv(io->fd, slot->part, 3);
         if (got < 0)
-            return errno == EAGAIN || errno == EINTR ? n : -errno;
+            return errno == EAGAIN || errno == EINTR ? n : -io_tap_error(errno);
         if ((size_t)got < sizeof slot->header)
             sink->core->ports[io->port].rx_errors++;
         else
@@ -87,9 +93,9 @@ static int io_tap_out(struct mcc_io *io, struct mcc_core *core)
         bool good = mcc_io_header_of(p, &h);
         if (good && writev(io->fd, part, 2) >= 0)
             continue;
-        int error = good ? errno : EMSGSIZE;
+        int error = good ? io_tap_error(errno) : EMSGSIZE;
         mcc_io_refused(io, core, p, error);
-        if (error == EBADFD || error == ENODEV)
+        if (error == ENODEV)
             return -error;
     }
     return 0;

@@ -96,9 +96,10 @@ def run(chain: ChainArg,
         alerts: Annotated[str | None, typer.Option(metavar="FILE", help="one line an alert, JSON")] = None,
         cores: Annotated[int, typer.Option(min=1, max=32, metavar="N", help="cores that share the work, each with its "
                                         "own part of the sessions")] = 1,
-        duration: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="of the capture's time, or live; 0: "
-                                                "all")] = 0,
-        max_sessions: Annotated[int, typer.Option(min=1, help="sessions at once; then the oldest goes")] = 1 << 20,
+        duration: Annotated[float, typer.Option(min=0, max=1e9, metavar="SECONDS", help="of the capture's time, or "
+                                                "live; 0: all")] = 0,
+        max_sessions: Annotated[int, typer.Option(min=1, max=(1 << 24) - 1, help="sessions at once; then the oldest "
+                                               "goes")] = 1 << 20,
         checksums: Annotated[Checksums | None, typer.Option(help="wrong ones: let pass, drop, or mend; "
                                                             "by default keep for captures, verify live")] = None,
         live: Annotated[bool, typer.Option("--live", help="watch it: packets, sessions, drops, counters, each "

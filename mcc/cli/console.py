@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import typer
 from rich.console import Console
@@ -34,7 +35,21 @@ def err() -> Console:
 
 def say(text: str) -> None:
     """One message to standard error, as it is."""
-    print(text, file=sys.stderr, flush=True)
+    with unless_gone(sys.stderr):
+        print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def unless_gone(stream: TextIO) -> Iterator[None]:
+    """What is written to a terminal that has been closed meanwhile is lost; that is no error."""
+    try:
+        yield
+    except OSError as e:
+        if e.errno != errno.EIO:
+            raise
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def _coloured() -> bool:

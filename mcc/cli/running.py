@@ -11,7 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from mcc.api import Module
 from mcc.cli import chains
-from mcc.cli.console import err, out, say
+from mcc.cli.console import err, out, say, unless_gone
 from mcc.cli.summary import count, summary
 from mcc.cli.watching import watched
 from mcc.run.live import run_live
@@ -92,14 +92,16 @@ def _address(text: str | None) -> tuple[str, int] | None:
 
 
 def _tell(result: RunResult, wanted: Wanted) -> None:
-    (err() if wanted.on_stdout else out()).print(summary(result.stats))
-    for path, n, word in ((wanted.sessions, result.sessions, "session"), (wanted.alerts, result.alerts, "alert")):
-        if path and path != "-":
-            (err() if wanted.on_stdout else out()).print(f"{path}: {count(n, word)}", markup=False)
+    with unless_gone(sys.stderr if wanted.on_stdout else sys.stdout):
+        console = err() if wanted.on_stdout else out()
+        console.print(summary(result.stats))
+        for path, n, word in ((wanted.sessions, result.sessions, "session"), (wanted.alerts, result.alerts, "alert")):
+            if path and path != "-":
+                console.print(f"{path}: {count(n, word)}", markup=False)
     for text in (*result.notes, *result.damage, *result.failures):
         say(f"mcc: {text}")
     if result.interrupted:
-        say("mcc: interrupted; the outputs are complete up to here")
+        say("mcc: interrupted" + ("" if result.failures else "; the outputs are complete up to here"))
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from mcc.cli.panels import LEAST, line, picture
 from mcc.cli.rates import Rates
 from mcc.run.control import Change, Control
 from mcc.run.errands import Ended, Errands, look
+from mcc.run.runner import ending
 
 EVERY = 1.0
 """Seconds between two pictures."""
@@ -130,7 +131,8 @@ def changed(c: Change) -> str:
 
 @contextmanager
 def _terminated() -> Iterator[None]:
-    """SIGTERM before and after the loop is as Ctrl-C, so that nothing is left behind. In the main thread only."""
+    """SIGTERM and SIGHUP before and after the loop are as Ctrl-C, so that nothing is left behind. In the main thread
+    only."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -138,8 +140,9 @@ def _terminated() -> Iterator[None]:
     def handler(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    old = signal.signal(signal.SIGTERM, handler)
+    old = {s: signal.signal(s, handler) for s in ending() if s != signal.SIGINT}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, old)
+        for s, was in old.items():
+            signal.signal(s, was)

@@ -77,5 +77,9 @@ def offload_note(port: Binding, frames: int) -> str:
 
 def refusal_note(port: Binding, frames: int) -> str:
     """Frames were refused for their length."""
+    if port.name.startswith("net_af_packet"):
+        return (f"port {port.port}: {frames} frames were longer than {port.name} takes: super-frames (ethtool -K "
+                f"{port.interface or 'IF'} {OFF}), or IPv4 fragments, which it asks the kernel to join: use "
+                f"afpacket:{port.interface or 'IF'}")
     return (f"port {port.port}: {frames} frames were longer than {port.name} or the box takes; give the interfaces "
             f"one MTU, or: ethtool -K {port.interface or 'IF'} {OFF}")

@@ -6,8 +6,10 @@ import errno
 import os
 import re
 
+from mcc.diag import PortError
 from mcc.run.offloads import OFF, driver, sends
 from mcc.run.ports import Binding
+from mcc.run.xdp import others_note, taken
 
 VETH = f"ethtool -K {{}} {OFF}"
 """Else the kernels at the ends of a veth pair leave checksums and segments to each other, which DPDK does not see."""
@@ -16,6 +18,16 @@ RIGHTS = "setcap cap_net_raw,cap_net_admin,cap_bpf,cap_ipc_lock+ep $(readlink -f
 GUIDE = "https://doc.dpdk.org/guides/nics/"
 GENERIC = ("Driver cannot attach", "Failed to attach")
 """How words of DPDK's begin that say nothing of the cause."""
+
+
+def before_open(port: Binding) -> None:
+    """Raises PortError where net_af_xdp would end another program's traffic."""
+    if port.kind != "dpdk" or not port.name.startswith("net_af_xdp") or not port.interface:
+        return
+    first = next((a[12:] for a in port.device.split(",")[1:] if a.startswith("start_queue=")), "0")
+    queue = int(first) if first.isdecimal() else 0
+    if taken(port.interface, queue):
+        raise PortError(f"port {port.port}: {others_note(port.name, port.interface, queue)}")
 
 
 def cannot_open(port: Binding, error: int, why: str) -> str:
@@ -94,6 +106,8 @@ def _of_driver(name: str, interface: str, arguments: str, because: str) -> str:
         return f"it wants an interface: dpdk:{name},iface=IF"
     if name.startswith("net_af_xdp") and not because.startswith(GENERIC):
         return f"{because}; a program that was left on {interface} is taken off by: ip link set {interface} xdp off"
+    if name.startswith("net_tap") and "create TAP" in because:
+        return f"{because}; that takes root (or cap_net_admin), /dev/net/tun and a name that no interface has"
     if because.startswith(GENERIC):
         return f"its driver refuses the arguments {arguments!r}; {GUIDE} says which there are"
     return because

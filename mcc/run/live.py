@@ -101,6 +101,7 @@ class _Live:
         if self.ffi.NULL in self.loops:
             raise PortError("there is not enough memory for this run")
         for i, port in sorted(enumerate(self.bindings.ports), key=lambda p: not p[1].pci):
+            dpdk.before_open(port)
             warning = before_open(port)
             if warning:
                 self.say(warning)
@@ -171,7 +172,10 @@ class _Live:
     def _poll(self) -> None:
         for file, records in ((self.sessions, self.box.sessions), (self.alerts, self.box.alerts)):
             if file is not None:
+                well = not file.failure
                 file.write(records())
+                if well and file.failure:
+                    self.say(f"{file.failure}; nothing more is written there")
         for i, port in enumerate(self.bindings.ports):
             error = next((e for loop in self.loops if (e := self.lib.mcc_loop_error(loop, i))), 0)
             if error != self.dead.get(i, 0):

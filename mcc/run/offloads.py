@@ -28,6 +28,7 @@ OFF = "tx off tso off gso off gro off"
 SIOCETHTOOL = 0x8946
 GDRVINFO, GCHANNELS = 0x03, 0x3c  # linux/ethtool.h
 NLM_F_REQUEST, NLMSG_ERROR, RTM_GETLINK, RTM_GETNSID = 1, 2, 18, 90  # linux/netlink.h, rtnetlink.h
+NLA_TYPE_MASK = 0x3fff
 IFLA_LINK, IFLA_LINK_NETNSID, NETNSA_NSID, NETNSA_FD = 5, 37, 1, 3  # linux/if_link.h, net_namespace.h
 CLONE_NEWNET = 0x40000000
 SENT = {"tx": 0x16, "tso": 0x1e, "gso": 0x23}
@@ -81,10 +82,15 @@ class End:
     namespace: str = ""
 
 
+def link(device: str) -> dict[int, bytes]:
+    """What netlink says of an interface, by number. Raises OSError."""
+    return _request(RTM_GETLINK, struct.pack("BxHiII", 0, 0, socket.if_nametoindex(device), 0, 0), 16)
+
+
 def peer(device: str) -> End | None:
     """The other end of a cable; None: there is none, or it is in a network namespace that we cannot enter."""
     try:
-        found = _request(RTM_GETLINK, struct.pack("BxHiII", 0, 0, socket.if_nametoindex(device), 0, 0), 16)
+        found = link(device)
         if IFLA_LINK not in found:
             return None
         [index] = struct.unpack("I", found[IFLA_LINK])
@@ -140,17 +146,17 @@ def _request(kind: int, body: bytes, head: int) -> dict[int, bytes]:
         s.sendto(struct.pack("IHHII", 16 + len(body), kind, NLM_F_REQUEST, 1, 0) + body, (0, 0))
         answer = s.recv(1 << 16)
     length, what = struct.unpack_from("IH", answer)
-    return {} if what == NLMSG_ERROR else _attributes(answer[16 + head:length])
+    return {} if what == NLMSG_ERROR else nested(answer[16 + head:length])
 
 
-def _attributes(data: bytes) -> dict[int, bytes]:
-    """Of a netlink message: number and content."""
+def nested(data: bytes) -> dict[int, bytes]:
+    """Attributes of a netlink message, or of one of its attributes: number and content."""
     found = {}
     while len(data) >= 4:
         length, number = struct.unpack_from("HH", data)
         if length < 4:
             break
-        found[number] = data[4:length]
+        found[number & NLA_TYPE_MASK] = data[4:length]
         data = data[length + 3 & ~3:]
     return found
 

@@ -98,7 +98,8 @@ def parse_spec(port: str, spec: str) -> Binding:
         rest, _, option = rest.partition(",")
         queue = _queue(port, option)
     if kind in LIVE and colon:
-        if not rest or "/" in rest or len(rest.encode()) > 15 or any(c.isspace() for c in rest):
+        pattern = kind == "tap" and "%" in rest  # Linux would choose a name, on each core another one
+        if not rest or pattern or "/" in rest or len(rest.encode()) > 15 or any(c.isspace() for c in rest):
             raise UsageError(f"port {port}: {rest!r} is no name of an interface", f"{kind}:{LIVE[kind]}")
         return Binding(port, device=rest, kind=kind, queue=queue)
     if kind != "pcap" or not colon:
@@ -176,9 +177,10 @@ def _all_live(bindings: Bindings) -> None:
     for p in bindings.ports:
         if p.source or p.sink:
             raise UsageError(f"port {p.port} is a capture, another one is a device", "captures and devices do not mix")
-        if p.device and p.name in seen:
-            raise UsageError(f"two ports are {p.name}", "give each its own interface")
-        seen.add(p.name)
+        names = {p.name, p.interface} - {""}
+        if p.device and names & seen:
+            raise UsageError(f"two ports are {min(names & seen)}", "give each its own interface")
+        seen |= names
 
 
 def _shared(names: Sequence[str], capture: str | None, out: str | None, chain: str) -> Bindings:

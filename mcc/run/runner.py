@@ -91,8 +91,8 @@ class RunResult:
 
     @property
     def exit_code(self) -> int:
-        """The contract's: 130 interrupted, 4 an output failed, 3 an input is damaged, 0."""
-        return 130 if self.interrupted else 4 if self.failures else 3 if self.damage else 0
+        """The contract's: 4 an output failed, 130 interrupted with whole outputs, 3 an input is damaged, 0."""
+        return 4 if self.failures else 130 if self.interrupted else 3 if self.damage else 0
 
 
 def run_captures(module: Runnable, bindings: Bindings, options: RunOptions | None = None, *,
@@ -282,6 +282,12 @@ class _Run:
                 result.failures.append(str(e))
 
 
+def ending() -> tuple[signal.Signals, ...]:
+    """Signals that end a run: Ctrl-C, SIGTERM, a closed terminal, unless somebody said that the last is not to."""
+    nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return (signal.SIGINT, signal.SIGTERM) if nohup else (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 @contextmanager
 def interrupts() -> Iterator[threading.Event]:
     """An event that Ctrl-C, SIGTERM or a closed terminal sets; a second Ctrl-C interrupts at once. In the main thread
@@ -296,10 +302,7 @@ def interrupts() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         stop.set()
 
-    caught = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
-        caught.append(signal.SIGHUP)
-    old = {s: signal.signal(s, handler) for s in caught}
+    old = {s: signal.signal(s, handler) for s in ending()}
     try:
         yield stop
     finally:

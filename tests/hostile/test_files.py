@@ -234,6 +234,7 @@ def test_interrupted(chain: Path, root: Path, tmp_path: Path, number: signal.Sig
     (), ("in.pcap", "--checksums", "maybe"), ("in.pcap", "--max-sessions", "0"), ("in.pcap", "--duration", "-1"),
     ("in.pcap", "--port", "lan"), ("in.pcap", "--port", "nowhere=pcap:x"), ("in.pcap", "more.pcap"), ("in.pcap", "--wrong"),
     ("in.pcap", "-o", "-", "--stats", "-"), ("in.pcap", "--max-sessions", "x"), ("in.pcap", "--duration", "nan"),
+    ("in.pcap", "--duration", "inf"), ("in.pcap", "--duration", "1e300"), ("in.pcap", "--max-sessions", str(1 << 24)),
 ])
 def test_wrong_usage_is_2(run: Run, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     (tmp_path / "in.pcap").write_bytes(WHOLE)

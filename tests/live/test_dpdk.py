@@ -8,6 +8,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from mcc.diag import PortError
 from mcc.run.capture import open_capture
 from mcc.toolchain.dpdk import find_dpdk
 from tests.live.conftest import needs
-from tests.live.net import COMMAND, HERE, SERVER4, SERVER6, Net, run, within
+from tests.live.net import COMMAND, HERE, LIMIT, SERVER4, SERVER6, Net, run, within
 from tests.live.transfer import WORD, check, exchange, text
 from tests.live.web import curl, serve, through_nat
 
@@ -97,6 +98,35 @@ def test_beside_another_type_of_port(net: Callable[..., Net]) -> None:
     at_client, at_server = exchange(*n.pair(), data, back)
     check(at_server, data)
     check(at_client, back)
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_an_interface_that_goes_down_comes_back(net: Callable[..., Net], driver: str) -> None:
+    """DPDK's drivers say nothing of it. What would leave there is refused."""
+    needs("ping", "iputils-ping")
+    n = net()
+    box = n.mcc("through.py", **between(driver))
+    for times in (1, 2):
+        for state, words in (("down", f"{driver}1,iface=d1: Network is down"), ("up", f"{driver}1,iface=d1 is back")):
+            run("ip", "-n", n.box, "link", "set", "d1", state)
+            deadline = time.monotonic() + LIMIT
+            while box.text().count(words) < times:
+                assert time.monotonic() < deadline, box.text()
+                time.sleep(0.05)
+    assert " 0% packet loss" in run("ip", "netns", "exec", n.client, "ping", "-c", "5", "-i", "0.1", SERVER4)
+    run("ip", "-n", n.box, "link", "del", "d1")
+    run("sleep", "0.5")
+    assert box.stop() == 130 and "iface=d1: No such device" in box.text()
+
+
+def test_an_interface_that_the_driver_makes(net: Callable[..., Net]) -> None:
+    """net_tap's iface= is not there before."""
+    needs("ping", "iputils-ping")
+    n = net()
+    box = n.mcc("through.py", lan="dpdk:net_tap0,iface=made", wan="afpacket:d1")
+    run("ip", "-n", n.box, "addr", "add", "198.18.7.9/24", "dev", "made")
+    assert " 0% packet loss" in run("ip", "netns", "exec", n.box, "ping", "-c", "3", "-i", "0.1", SERVER4)
+    assert box.stop() == 130 and "made" not in run("ip", "-n", n.box, "link")
 
 
 def test_a_veth_with_offloads(net: Callable[..., Net]) -> None:
@@ -254,15 +284,23 @@ def test_frames_that_the_driver_has_cut(net: Callable[..., Net]) -> None:
     box.stop()
     stats = json.loads((n.folder / "stats.json").read_text())
     assert stats["ports"]["lan"]["rx_errors"] == 1 and stats["ports"]["wan"]["tx_bytes"] < 1000, "kernels say little"
-    assert "1 frames were longer than net_af_packet0" in box.text() and "ethtool -K d0 " in box.text()
+    assert "1 frames were longer than net_af_packet0 takes" in box.text() and "ethtool -K d0 " in box.text()
 
 
 def test_a_device_of_another_program(net: Callable[..., Net]) -> None:
-    """An interface has one XDP program."""
+    """It is refused, and the other one goes on; what one that was killed has left is no hindrance."""
+    needs("ping", "iputils-ping")
     n = net()
+    box = n.mcc("through.py", **between("net_af_xdp"))
+    for _ in range(2):
+        with pytest.raises(AssertionError, match="net_af_xdp0: d0 is in use: another program has .* its queue 0"):
+            n.mcc("through.py", lan="dpdk:net_af_xdp0,iface=d0", wan="null")
+    ping = ("ip", "netns", "exec", n.client, "ping", "-c", "3", "-i", "0.1", SERVER4)
+    assert " 0% packet loss" in run(*ping)
+    box.stop(signal.SIGKILL)
+    assert "prog/xdp" in run("ip", "-n", n.box, "-d", "link", "show", "d0")
     n.mcc("through.py", **between("net_af_xdp"))
-    with pytest.raises(AssertionError, match="ip link set d0 xdp off"):
-        n.mcc("through.py", lan="dpdk:net_af_xdp0,iface=d0", wan="null")
+    assert " 0% packet loss" in run(*ping)
 
 
 def test_without_memory(net: Callable[..., Net]) -> None:

@@ -148,6 +148,18 @@ def test_no_right_to(net: Callable[..., Net]) -> None:
                 "--port", "wan=null", ready="mcc: running")
 
 
+def test_a_tap_device_that_is_taken_away_is_made_again(net: Callable[..., Net]) -> None:
+    n = net()
+    box = n.mcc("through.py", lan="tap:t0")
+    run("ip", "-n", n.box, "link", "del", "t0")
+    for _ in range(100):
+        if "port lan: t0 is back" in box.text():
+            break
+        run("sleep", "0.05")
+    assert "port lan: t0: No such device; it is tried again each second" in box.text()
+    assert "t0" in run("ip", "-n", n.box, "link", "show", "t0") and box.stop() == 130
+
+
 def test_a_port_that_dies_comes_back(net: Callable[..., Net]) -> None:
     needs("ping", "iputils-ping")
     n = net()

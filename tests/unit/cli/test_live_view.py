@@ -157,6 +157,22 @@ def test_the_terminal_is_as_it_was(root: Path, tmp_path: Path) -> None:
     assert b"limits (Short)" in after and b"interrupted" in after and b"Traceback" not in text
 
 
+@pytest.mark.parametrize("options", [("--live",), ()])
+def test_a_terminal_that_is_closed(root: Path, tmp_path: Path, options: tuple[str, ...]) -> None:
+    main, other = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(root), "TERM": "xterm-256color", "XDG_RUNTIME_DIR": str(tmp_path)}
+    child = subprocess.Popen([sys.executable, "-m", "tests.unit.cli.nowhere", "tests/unit/run/running.py", "--stats",
+                              str(tmp_path / "stats"), *options], stdin=other, stdout=other, stderr=other, cwd=root,
+                             env=environment, start_new_session=True)
+    os.close(other)
+    text, deadline = b"", time.monotonic() + 60
+    while b"mcc: running" not in text and time.monotonic() < deadline:
+        text += os.read(main, 65536)
+    os.close(main)
+    child.send_signal(signal.SIGHUP)
+    assert child.wait(10) == 130 and (tmp_path / "stats").exists()
+
+
 def test_a_small_terminal_gets_lines(root: Path, tmp_path: Path) -> None:
     code, text = on_terminal(root, tmp_path, (LEAST[0] - 1, 30), b"mcc: 0:01  lan in 0 p/s")
     assert code == 130 and SCREEN not in text

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from mcc.cli.setting import parse
+from mcc.cli.watching import watched
 from mcc.run.usage import UsageError
 from tests.unit.cli.conftest import Mcc
 
@@ -72,6 +73,15 @@ def test_a_signal_ends_it_and_nothing_is_left(start: Start, place: Path, tmp_pat
     assert stats["ports"]["lan"]["rx_packets"] == 3 and stats["drops"] == {"drop:limits": 1}
     assert stats["sessions"]["ended"]["end"] == 2 == len((tmp_path / "sessions").read_text().splitlines())
     assert not place.exists() and "limits (Short)" in out
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_before_the_loop_leaves_nothing(place: Path, number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt), watched("a", "a.py", {}, live=False, plain=True, metrics=None, control=True, version="1"):
+        assert list(place.iterdir())
+        signal.raise_signal(number)
+    assert not place.exists() and signal.getsignal(number) is before
 
 
 def test_duration_ends_it_with_0(start: Start, place: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import mcc
 from mcc import DROP, PASS, TCP4, UDP4, Action, Counter, Element, Live, Packet, Port, chain, duplex, element, u16
 from mcc.run.errands import Ended, Errands
-from mcc.run.live import run_live
+from mcc.run.live import Say, run_live
 from mcc.run.module import RunnableModule
 from mcc.run.ports import Binding, Bindings
 from mcc.run.runner import RunOptions, RunResult
@@ -62,7 +62,7 @@ def send(errands: Errands, *frames: bytes) -> int:
 _module: list[RunnableModule] = []
 
 
-def run(do: Callable[[Errands], None], *, seconds: float = 0, **more: Any) -> RunResult:
+def run(do: Callable[[Errands], None], *, seconds: float = 0, say: Say | None = None, **more: Any) -> RunResult:
     """Run `short` until `do` is done, or for some seconds; what `do` raises is raised."""
     if not _module:
         module = mcc.build(short)
@@ -83,7 +83,7 @@ def run(do: Callable[[Errands], None], *, seconds: float = 0, **more: Any) -> Ru
     thread = threading.Thread(target=work)
     thread.start()
     bindings = Bindings((Binding("lan"), Binding("wan")))
-    result = run_live(_module[0], bindings, RunOptions(duration=seconds, **more), errands=errands)
+    result = run_live(_module[0], bindings, RunOptions(duration=seconds, **more), say=say, errands=errands)
     thread.join(10)
     assert not thread.is_alive()
     if failures:

@@ -28,6 +28,7 @@ def port(devargs: str) -> Binding:
     ("net_foo0", errno.ENODEV, 'EAL: failed to parse device "vdev:net_foo0"', "net_foo0: DPDK has no driver of that name"),
     ("net_null0,a=1", errno.EIO, "EAL: Driver cannot attach the device (net_null0)", "its driver refuses the arguments 'a=1'; https://"),
     ("net_pcap0,rx_pcap=/x", errno.EIO, "open_single_rx_pcap(): Couldn't open /x: No such file", "net_pcap0: Couldn't open /x: No such file"),
+    ("net_tap0,iface=d0", errno.EIO, "eth_dev_tap_create(): Unable to create TAP interface", "a name that no interface has"),
     ("net_af_packet0", errno.EIO, "EAL: Driver cannot attach", "it wants an interface: dpdk:net_af_packet0,iface=IF"),
     ("net_af_xdp0,iface=d0", errno.ENODEV, "", "there is no interface 'd0' in this network namespace; `ip link` lists them"),
     ("net_af_xdp0,iface=d0", errno.ENETDOWN, "", "d0 is down; ip link set d0 up"),

@@ -118,6 +118,13 @@ def test_signals_end_it_with_everything_written(number: signal.Signals, tmp_path
     assert result.stats["drops"] == {"drop:limits": 1} and (tmp_path / "stats").exists()
 
 
+def test_a_full_disk_is_told_once_and_is_4_also_where_the_run_was_interrupted() -> None:
+    said: list[str] = []
+    result = run(lambda errands: None if send(errands, datagram(1), datagram(2)) else None, say=said.append, sessions="/dev/full")
+    assert result.interrupted and result.exit_code == 4
+    assert said.count("cannot write /dev/full: No space left on device; nothing more is written there") == 1
+
+
 def test_sighup_stays_ignored_under_nohup() -> None:
     old = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

@@ -32,7 +32,7 @@ def test_devices() -> None:
     assert parse_spec("lan", "afpacket:eth0.7") == Binding("lan", device="eth0.7", kind="afpacket")
     made = bind(["lan", "wan"], None, None, {"lan": "afpacket:eth0", "wan": "null"})
     assert made.live and not bind(["lan"], None, None, {"lan": "pcap:x"}).live
-    for wrong in ("afpacket:", "tap:a/b", "tap:a b", "afpacket:a-name-of-16-byt"):
+    for wrong in ("afpacket:", "tap:a/b", "tap:a b", "afpacket:a-name-of-16-byt", "tap:box%d"):
         with pytest.raises(UsageError, match="no name of an interface"):
             parse_spec("lan", wrong)
     with pytest.raises(UsageError, match="two ports are eth0"):
@@ -56,8 +56,14 @@ def test_devices_of_dpdk(spec: str, name: str, interface: str) -> None:
 def test_no_devices_of_dpdk(spec: str) -> None:
     with pytest.raises(UsageError, match="is no device of DPDK"):
         parse_spec("lan", spec)
+
+
+def test_one_device_is_one_ports() -> None:
     with pytest.raises(UsageError, match="two ports are net_ring0"):
         bind(["lan", "wan"], None, None, {"lan": "dpdk:net_ring0", "wan": "dpdk:net_ring0,nodeaction=x"})
+    for other in ("afpacket:d0", "dpdk:net_af_packet1,iface=d0"):  # one interface by two ways
+        with pytest.raises(UsageError, match="two ports are d0"):
+            bind(["lan", "wan"], None, None, {"lan": "dpdk:net_af_packet0,iface=d0", "wan": other})
 
 
 def test_afxdp() -> None:
