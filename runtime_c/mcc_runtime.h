@@ -96,6 +96,7 @@
 #include "mcc_io_afxdp.c"
 #include "mcc_io_null.c"
 #ifdef MCC_DPDK
+#include "mcc_io_dpdk_eal.c"
 #include "mcc_io_dpdk.c"
 #include "mcc_io_dpdk_flow.c"
 #endif
