@@ -73,7 +73,7 @@ extern struct io_dpdk_process io_dpdk_all;
 /* DPDK is up, with a pool, for a device: 0, or -errno; -EXDEV: it was started without PCI devices. */
 int io_dpdk_start(const struct io_dpdk *d);
 
-/* The words of DPDK that say most of what went wrong since this was asked last. */
+/* What DPDK said about a device that was not opened. */
 void io_dpdk_why(char *why, size_t size);
 
 #endif
