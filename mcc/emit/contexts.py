@@ -267,7 +267,7 @@ def _window_tail(scene: Scene, code: Code, use: Use, name: str, tcp: str, stop: 
     last = "is_last && !released" if shape.stalls or shape.resizes else "is_last"
     body += ["if (!released && is_last)", f"    return {following}(box, flow, id, NULL, true);",
              "while (released) {", "    struct mcc_packet *one = released;", "    released = one->next;",
-             *(_taken(name) if shape.resizes and not tcp else []),
+             *(_taken(name, ["if (!is_last || released)", "    continue;"]) if shape.resizes and not tcp else []),
              f"    verdict = {following}(box, flow, id, one, {last});",
              "    if (verdict == MCC_CLOSE || verdict == MCC_RESET) {",
              f"        box_give_up(box, released, NODE_{name}, verdict);", "        return verdict;", "    }", "}",
@@ -275,11 +275,11 @@ def _window_tail(scene: Scene, code: Code, use: Use, name: str, tcp: str, stop: 
     return body
 
 
-def _taken(name: str) -> list[str]:
-    """A datagram that was taken out whole does not go on."""
+def _taken(name: str, then: list[str]) -> list[str]:
+    """A datagram that was taken out whole does not go on; `then`: what does."""
     return ["    if (__builtin_expect(one->stream & MCC_STREAM_TAKEN && one->content_len == 0, 0)) {",
             f"        mcc_core_drop(&box->core, one, MCC_REASONS + NODE_REASONS * NODE_{name} + DROPPED_BY);",
-            "        one = NULL;", "        if (!is_last || released)", "            continue;", "    }"]
+            "        one = NULL;", *("        " + x for x in then), "    }"]
 
 
 def _abandon(scene: Scene, leaf: Leaf, use: Use, name: str) -> str:
@@ -309,6 +309,7 @@ def _let_go(scene: Scene, leaf: Leaf, use: Use, name: str, stateful: list[int]) 
                  "struct mcc_packet *released = mcc_window_release(&box->core, &own->of);"]
         inner += ["memset(own->words, 0, sizeof own->words);"] if shape.matchers else []
         inner += ["while (released) {", "    struct mcc_packet *one = released;", "    released = one->next;",
+                  *(_taken(element, ["continue;"]) if shape.resizes and use.protocol != "tcp" else []),
                   f"    verdict = {element_name(scene, leaf, use, i + 1)}(box, flow, id, one, false);",
                   "    if (verdict == MCC_CLOSE || verdict == MCC_RESET) {",
                   f"        box_give_up(box, released, NODE_{element}, verdict);", "        return verdict;", "    }",

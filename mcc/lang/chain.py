@@ -13,8 +13,8 @@ from mcc.diag import CompileError, Diagnostic, Span
 from mcc.lang.context import ContextNode, context_class
 from mcc.lang.element import Element
 from mcc.lang.graph import Graph, GraphEdge, GraphNode
-from mcc.lang.insertion import insert_contexts
-from mcc.lang.node import At, Link, Node, Path, _as_path
+from mcc.lang.insertion import insert_contexts, insert_in_line, is_stream
+from mcc.lang.node import At, Ctx, Link, Node, Path, _as_path
 from mcc.lang.session import Session
 from mcc.lang.where import caller_span
 
@@ -89,11 +89,19 @@ def duplex(left: Any, box: Any, right: Any) -> Duplex:
         raise bad("duplex(left, box, right) wants a Port at both ends", 'duplex(Port("lan"), box, Port("wan"))')
     if left.name == right.name:
         raise bad(f"both ends of the duplex are port {left.name!r}", "name two ports")
-    path = _as_path(box, span)
+    path = box.path if isinstance(box, Ctx) else _as_path(box, span)
     if not path.linear:
         raise bad("the box of a duplex is one line of elements",
                   "a >> b >> c; write both ways as two paths where they branch")
-    line: list[Node] = [left, *path.linear, right]
+    if path.heads[0][1] and not path.links or any(link.out or link.inp for link in path.links):
+        raise bad("an element of a duplex has one way in and one out", "write both ways as two paths")
+    led = [*path.linear[:isinstance(box, Ctx)], *(link.dst for link in path.links if link.context)]
+    for n in led:
+        if isinstance(n, Element) and not is_stream(n) and declared_class(n, 0) is not None:
+            name = n.__mcc_elem__.name
+            raise bad(f"a context link to {name} in a duplex: packets outside its class go by it, both ways",
+                      "a plain link; Filter(class) drops what is outside")
+    line: list[Node] = [left, *insert_in_line(path.linear, led, span), right]
     links = [(Link(a, 0, b, 0, False, None, span), 0) for a, b in zip(line, line[1:], strict=False)]
     back = line[::-1]
     links += [(Link(a, 0, b, 0, False, None, span), 1) for a, b in zip(back, back[1:], strict=False)]

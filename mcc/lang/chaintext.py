@@ -102,7 +102,8 @@ class _Builder:
         try:
             return duplex(*(p.linear[0] if len(p.linear) == 1 else p for p in (left, box, right)))
         except CompileError as e:
-            self.fail(tree, e.message, "duplex(lan, TCPIn ~> element ~> TCPOut, wan)")
+            python = ">>" in e.hint or "Port(" in e.hint
+            self.fail(tree, e.message, "duplex(lan, TCPIn ~> element ~> TCPOut, wan)" if python else e.hint)
 
     def complain(self, node: Node, message: str, hint: str) -> CompileError:
         """At the word where the text has the node."""
@@ -228,7 +229,7 @@ class _Builder:
             known = self.names.get(name)
             if isinstance(known, Node):
                 self.nodes[name] = known
-            elif name in ("Discard", "Drop", "FlowClassifier", *CONTEXTS) or isinstance(known, type):
+            elif name in ("Discard", "Drop", "FlowClassifier", *CONTEXTS, *LATER) or isinstance(known, type):
                 return self.instance(tree.children[0], None)
             else:
                 self.nodes[name] = PortNode(name)

@@ -68,9 +68,13 @@ def context_class(protocol: str) -> Cls:
     return has("ip") | has("ip6") if protocol == "ip" else has(protocol)
 
 
-def context_session(protocol: str) -> Session:
-    """What a context's state is kept by."""
-    return {"tcp": TCP4, "udp": UDP4, "ip": IPPair}[protocol]
+def context_session(protocol: str, options: Options | None = None) -> Session:
+    """What a context's state is kept by; with the timeout of its options, where they have one."""
+    session = {"tcp": TCP4, "udp": UDP4, "ip": IPPair}[protocol]
+    if options is None or not options.timeout:
+        return session
+    return Session(*session.fields, where=session.where, bidirectional=session.bidirectional, timeout=options.timeout,
+                   name=session.name)
 
 
 def make_options(protocol: str, given: dict[str, Any], span: Span) -> Options:

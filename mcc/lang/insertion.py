@@ -2,13 +2,16 @@
 
     a >> ~x >> b          =>   a >> ~TCPIn >> x >> TCPOut >> b           (one pair a protocol of the session)
     a >> ~x >> ~y >> b    =>   a >> ~TCPIn >> x >> y >> TCPOut >> b
+    duplex(p, a >> ~x, q) =>   duplex(p, a >> TCPIn >> x >> TCPOut, q)
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
+from mcc.diag import CompileError, Diagnostic, Span
 from mcc.lang.context import ContextNode, Options, context_class, pair
 from mcc.lang.element import Element
 from mcc.lang.node import At, Link, Node
@@ -25,8 +28,8 @@ def _plain(n: Node) -> Node:
     return n.node if isinstance(n, At) else n
 
 
-def _is_stream(n: Node) -> bool:
-    n = _plain(n)
+def is_stream(n: Node) -> TypeGuard[Element]:
+    """Whether it reads a stream."""
     return isinstance(n, Element) and n.__mcc_elem__.handler("process_data") is not None
 
 
@@ -45,20 +48,19 @@ def insert_contexts(links: Sequence[Link]) -> list[Link]:
     for link in links:  # what stands between written contexts needs none
         src, dst = _plain(link.src), _plain(link.dst)
         opens = isinstance(src, ContextNode) and src.role == "in"
-        if (opens or id(src) in inside) and _is_stream(dst):
+        if (opens or id(src) in inside) and is_stream(dst):
             inside.add(id(dst))
     out: list[Link] = []
     for link in links:
         src, dst = _plain(link.src), _plain(link.dst)
         run = runs.get(id(src))
-        if _is_stream(dst) and id(dst) not in inside and (link.context or run is not None):
+        if is_stream(dst) and id(dst) not in inside and (link.context or run is not None):
             if run is not None:
                 runs[id(dst)] = run
                 out.append(replace(link, context=False))
                 continue
             if id(dst) not in runs:
-                assert isinstance(dst, Element)
-                runs[id(dst)] = Run([_new_pair(p, link) for p in protocols(dst)])
+                runs[id(dst)] = Run([_new_pair(p, link.span) for p in protocols(dst)])
                 out += [Link(first, 0, dst, 0, False, None, link.span) for first, _ in runs[id(dst)].pairs]
             out += [Link(link.src, link.out, first, 0, True, link.cls, link.span) for first, _ in runs[id(dst)].pairs]
         elif run is not None and link.out == 0:
@@ -72,8 +74,32 @@ def insert_contexts(links: Sequence[Link]) -> list[Link]:
     return out
 
 
-def _new_pair(protocol: str, link: Link) -> tuple[ContextNode, ContextNode]:
-    a = ContextNode(protocol, "in", Options(), link.span)
-    b = ContextNode(protocol, "out", Options(), link.span)
+def insert_in_line(line: Sequence[Node], led: Sequence[Node], span: Span) -> list[Node]:
+    """The elements of a duplex; `led`: those to which a context link leads. Stream elements in a row, the first of them
+    led to and outside of written contexts, get one pair of ends around them. Raises CompileError where these could be
+    of several protocols: a line has one way."""
+    out: list[Node] = []
+    last: ContextNode | None = None
+    written = 0
+    for n in line:
+        if isinstance(n, ContextNode):
+            written += 1 if n.role == "in" else -1
+        if last is not None and not is_stream(n):
+            out.append(last)
+            last = None
+        if last is None and not written and is_stream(n) and any(n is x for x in led):
+            found = protocols(n)
+            if len(found) > 1:
+                message = f"a context link to {n.__mcc_elem__.name} in a duplex could mean {' or '.join(found)}"
+                raise CompileError((Diagnostic("error", span, message, "tcp(..) or udp(..), or one behind the other"),))
+            first, last = _new_pair(found[0], span)
+            out.append(first)
+        out.append(n)
+    return out if last is None else [*out, last]
+
+
+def _new_pair(protocol: str, span: Span) -> tuple[ContextNode, ContextNode]:
+    a = ContextNode(protocol, "in", Options(), span)
+    b = ContextNode(protocol, "out", Options(), span)
     pair(a, b)
     return a, b

@@ -39,6 +39,11 @@ def context_code(n: GraphNode) -> Code:
 
 def enclosed(graph: Graph, context: int) -> tuple[int, ...]:
     """Elements between the ends of a context, in the order of the way to the server."""
+    return tuple(n for n in between(graph, context) if graph.nodes[n].kind == "element")
+
+
+def between(graph: Graph, context: int) -> tuple[int, ...]:
+    """All nodes between the ends of a context."""
     out: list[int] = []
     ahead = [context]
     while ahead:
@@ -47,15 +52,30 @@ def enclosed(graph: Graph, context: int) -> tuple[int, ...]:
             if e.src == at and e.way == 0 and e.dst not in out and e.dst != graph.nodes[context].partner:
                 out.append(e.dst)
                 ahead.append(e.dst)
-    return tuple(n for n in out if graph.nodes[n].kind == "element")
+    return tuple(out)
+
+
+def check_enclosed(context: GraphNode, inner: GraphNode, report: Report) -> None:
+    """An error where what stands between the ends of a context is neither an element nor a context that fits in."""
+    if inner.kind == "context" and inner.role == "in" and not (context.protocol == "ip" != inner.protocol):
+        same = inner.protocol == context.protocol
+        report.error(inner.span, f"{inner.name} stands between the ends of {context.name}",
+                     "a context is entered and left once, for all elements between" if same else
+                     "no packet is both: tcp(A()) >> udp(A()), one behind the other")
+    elif inner.kind not in ("element", "context"):
+        what, mend = {"drop": ("Drop()", "an element that lets nothing through returns DROP"),
+                      "classifier": ("FlowClassifier()", "put it in front of the context or behind it")}.get(
+            inner.kind, (f"port {inner.name!r}", "a context has one way through"))
+        report.error(inner.span, f"{what} stands between the ends of {context.name}", mend)
 
 
 def check_contexts(graph: Graph, codes: Mapping[int, Code], report: Report) -> None:
-    """Errors: stream elements outside a context, packet elements inside one, resizing TCP without both directions."""
+    """Errors: stream elements outside a context, other things inside one, resizing TCP without both directions."""
     inside: dict[int, list[GraphNode]] = {}
     for c in graph.contexts:
-        for inner in enclosed(graph, c.id):
+        for inner in between(graph, c.id):
             inside.setdefault(inner, []).append(c)
+            check_enclosed(c, graph.nodes[inner], report)
     for n in graph.elements:
         code, around = codes[n.id], inside.get(n.id, [])
         streams = code.stream is not None

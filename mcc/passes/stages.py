@@ -111,12 +111,7 @@ class _Planner:
 
     def session_of(self, node: int) -> Session:
         if self.graph.nodes[node].kind == "context":
-            options = self.graph.nodes[node].options
-            session = context_session(self.graph.nodes[node].protocol)
-            if options is None or not options.timeout:
-                return session
-            return Session(*session.fields, where=session.where, bidirectional=session.bidirectional,
-                           timeout=options.timeout, name=session.name)
+            return context_session(self.graph.nodes[node].protocol, self.graph.nodes[node].options)
         elem = self.graph.nodes[node].elem
         assert elem is not None and elem.__mcc_elem__.session is not None
         return elem.__mcc_elem__.session

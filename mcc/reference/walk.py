@@ -111,9 +111,7 @@ class Walker:
         n = self.graph.nodes[node]
         if n.kind != "context":
             return self.runners[node].elem.session
-        s, timeout = context_session(n.protocol), n.options.timeout if n.options is not None else 0
-        return s if not timeout else Session(*s.fields, where=s.where, bidirectional=s.bidirectional, timeout=timeout,
-                                             name=s.name)
+        return context_session(n.protocol, n.options)
 
     def mirror(self, plan: Plan, port: int) -> Plan | None:
         """The walk of answers in a duplex: the same elements backwards, leaving by the port the question came in by.

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from mcc.driver import Compiled
 from mcc.ir.graph import Graph
+from mcc.lang.context import context_session
 from mcc.lang.session import Session
 from mcc.run.box import Box
 from mcc.run.crew import Crew
@@ -69,6 +70,7 @@ class RunnableModule:
 
 
 def sessions_of(graph: Graph) -> Iterable[Session]:
-    """Of elements and of inner classifiers."""
+    """Of elements, of contexts, and of inner classifiers."""
     found = [n.elem.__mcc_elem__.session for n in graph.nodes if n.elem is not None]
+    found += [context_session(n.protocol, n.options) for n in graph.contexts]
     return [s for s in (*found, *(n.session for n in graph.nodes)) if s is not None]

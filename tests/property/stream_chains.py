@@ -255,6 +255,18 @@ class Holds(Element):
         return PASS
 
 
+@element(session=BOTH)
+class HeldAndTaken(Element):
+    """Holds everything; a datagram with an a is taken out all the same."""
+
+    def process_data(self, stream: Stream) -> Action:
+        stream.hold()
+        for b in stream:
+            if b == 97:
+                return DROP
+        return PASS
+
+
 @element(session=Session(Net.src, Net.dst, bidirectional=True))
 class Payload(Element):
     """Behind all IP headers."""
@@ -289,6 +301,7 @@ MAKERS: dict[str, tuple[Callable[[], Any], ...]] = {
     "resets": (lambda: Ends("reset"),),
     "drops": (lambda: Ends("drop"),),
     "holds": (Holds,),
+    "taken": (HeldAndTaken,),
     "row": (Replaces, Reads),
     "two": (Replaces, Lines, Counts),
     "three": (Frames, Masks, Lines, lambda: Ends("close"), Reads),

@@ -27,7 +27,7 @@ SAMPLE, PACKETS = 30, 300
 
 @functools.cache
 def module(name: str, context: str) -> mcc.Module:
-    options: dict[str, Any] = {"hold_timeout": 0.5} if name in ("two", "frames") else {}
+    options: dict[str, Any] = {"hold_timeout": 0.5} if name in ("two", "frames", "taken") else {}
     return mcc.Module(compile_chain(made(name, context, **options)), level="-O0")
 
 
@@ -91,6 +91,16 @@ def test_a_dropped_datagram_is_gone(backend: str) -> None:
         assert not box.send("lan", datagram(False, 0, b"xcabx"), 100.0)
         assert box.stats()["drops"] == {"drop:Ends": 1}
         assert len(box.send("lan", datagram(False, 0, b"else"), 100.1)) == 1
+
+
+@pytest.mark.parametrize("backend", ["c", "python"])
+def test_a_dropped_datagram_that_was_held_is_gone(backend: str) -> None:
+    """Nor when the others in front of it and behind it have waited for hold_timeout."""
+    with module("taken", "udp").open(backend=backend) as box:
+        for i, data in enumerate((b"x", b"a", b"y")):
+            assert not box.send("lan", datagram(False, 0, data), 100.0 + i / 10)
+        assert [s.frame[42:] for s in box.advance(to=105.0)] == [b"x", b"y"]
+        assert box.stats()["drops"] == {"drop:HeldAndTaken": 1}
 
 
 def test_edits_of_datagrams_are_forgotten() -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
+from mcc import PASS, Action, Element, Port, Stream, chain, duplex, element, tcp, udp
 from mcc.lang.classes import ICMP, IP, TCP, UDP, VLAN, Icmp, Ip, Net, Tcp, Vlan
 from mcc.lang.session import TCP4, UDP4, Session
+from mcc.run.module import sessions_of
 from mcc.run.sides import ADDRESSES, NONE, PORTS, sides
 
 PAIR = Session(Ip.src, Ip.dst, bidirectional=True, timeout=60)
@@ -29,3 +34,17 @@ PAIR = Session(Ip.src, Ip.dst, bidirectional=True, timeout=60)
 ])
 def test_sides(sessions: list[Session], wanted: tuple[int, int, int, float]) -> None:
     assert sides(sessions) == wanted
+
+
+def test_a_context_has_sessions_of_its_own() -> None:
+    """Of both directions, though its element's are of one."""
+    @element(session=Session(Ip.src, Ip.dst))
+    class Reads(Element):
+        def process_data(self, stream: Stream) -> Action:
+            return PASS
+
+    @chain
+    def inspected() -> Iterator[Any]:
+        yield duplex(Port("lan"), tcp(Reads()) >> udp(Reads(), timeout=7), Port("wan"))
+
+    assert sides(sessions_of(inspected.graph())) == (PORTS, PORTS, NONE, 7)
