@@ -206,7 +206,14 @@ def _element(scene: Scene, leaf: Leaf, use: Use, i: int) -> str:
         body.append(f"mcc_stream_open(&st, &box->streams, &own->of, {edits}, p, is_last, {server});")
     alerts = any(isinstance(s, Alert) for h in code.handlers for s in statements(h.func.body))
     body += ["box->stream = &st;"] if alerts else []
-    body.append(f"int verdict = {_call(scene, leaf, step, d, 'process_data')};")
+    call = _call(scene, leaf, step, d, "process_data")
+    if use.protocol == "tcp" and any(shape_of(scene, s).resizes for s in use.steps[:i]):
+        body += ["int verdict = MCC_PASS;", "if (__builtin_expect(is_last || p->content_len, 1))",
+                 f"    verdict = {call};",
+                 *([] if shape.reader else ["else if (own->of.head != p) /* nothing is left of it, which is no call */",
+                                            "    st.hold = st.start;"])]
+    else:
+        body.append(f"int verdict = {call};")
     body += ["box->stream = NULL;"] if alerts else []
     stop = _stop(scene, leaf, use, name, tcp)
     ended = ["if (is_last) {", "    own->of.ended = 1;",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mcc.diag import Report
+from mcc.diag import Report, Span
 from mcc.ir.element import Code
-from mcc.ir.graph import Graph
-from mcc.ir.plan import Plans, steps
+from mcc.ir.graph import Graph, GraphEdge
+from mcc.ir.plan import Plan, Plans, Step, steps
 from mcc.lang.chain import declared_class
 from mcc.lang.tested import tested_fields
 
@@ -15,6 +15,7 @@ from mcc.lang.tested import tested_fields
 def check_chain(graph: Graph, codes: Mapping[int, Code], plans: Plans, report: Report) -> None:
     """Warnings only: the chain compiles."""
     _check_writes(graph, codes, plans, report)
+    _check_links(graph, codes, plans, report)
     _check_outputs(graph, codes, report)
     _check_needs(graph, codes, report)
 
@@ -40,6 +41,38 @@ def _check_writes(graph: Graph, codes: Mapping[int, Code], plans: Plans, report:
                         f"{graph.nodes[first.node].name} rewrites before: the class is about the packet as it came in",
                         "put FlowClassifier() between them to classify the rewritten packet",
                         also=((graph.nodes[first.node].span, f"{graph.nodes[first.node].name} is made here"),))
+
+
+def _check_links(graph: Graph, codes: Mapping[int, Code], plans: Plans, report: Report) -> None:
+    """The same for the class of a link, `a >> {class: x}`, where it is not just the element's own."""
+    told: set[tuple[int, Span]] = set()
+    links: dict[tuple[int, int], list[GraphEdge]] = {}
+    for e in graph.edges:
+        elem = graph.nodes[e.dst].elem
+        own = declared_class(elem, e.inp) if elem is not None else None
+        if e.cls is not None and str(e.cls) not in ("ANY", str(own)):
+            links.setdefault((e.src, e.way), []).append(e)
+
+    def visit(plan: Plan, writers: Mapping[str, int]) -> None:
+        if not isinstance(plan, Step):
+            return
+        writers = {**writers, **{_column(k): plan.node for k in codes[plan.node].writes}}
+        for e in links.get((plan.node, plan.way), ()):
+            assert e.cls is not None
+            for column in sorted(tested_fields(e.cls) & writers.keys()):
+                first = graph.nodes[writers[column]]
+                if (first.id, e.span) in told:
+                    continue
+                told.add((first.id, e.span))
+                report.warning(e.span, f"this link goes by {column}, which {first.name} rewrites before: classes are "
+                               "about the packet as it came in",
+                               f"put FlowClassifier() behind {first.name} to classify the rewritten packet",
+                               also=((first.span, f"{first.name} is made here"),))
+        for arc in plan.outs:
+            visit(arc.to, writers)
+
+    for leaf in plans.leaves:
+        visit(leaf.arc.to, {})
 
 
 def _column(key: str) -> str:
