@@ -54,7 +54,7 @@ def wait(process: Process, words: str) -> None:
 
 def ping(n: Net, address: str = SERVER4) -> bool:
     needs("ping", "iputils-ping")
-    return " 0% packet loss" in run("ip", "netns", "exec", n.client, "ping", "-c", "5", "-i", "0.05", "-s", "1000", address)
+    return " 0% packet loss" in run("ip", "netns", "exec", n.client, "ping", "-c", "5", "-w", "10", "-i", "0.05", "-s", "1000", address)
 
 
 def stats(n: Net) -> dict[str, dict[str, dict[str, int]]]:

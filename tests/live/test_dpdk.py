@@ -46,7 +46,7 @@ def test_ping(net: Callable[..., Net], driver: str) -> None:
     n = net()
     box = n.mcc("through.py", **between(driver))
     for address in (SERVER4, SERVER6):
-        said = run("ip", "netns", "exec", n.client, "ping", "-c", "20", "-i", "0.01", "-s", "1000", address)
+        said = run("ip", "netns", "exec", n.client, "ping", "-c", "20", "-w", "10", "-i", "0.01", "-s", "1000", address)
         [shortest] = re.findall(r"min/avg/max/mdev = ([\d.]+)/", said)
         assert " 0% packet loss" in said and float(shortest) < 0.5, "ms: a device without a descriptor was slept upon"
     assert box.stop() == 130
@@ -113,7 +113,7 @@ def test_an_interface_that_goes_down_comes_back(net: Callable[..., Net], driver:
             while box.text().count(words) < times:
                 assert time.monotonic() < deadline, box.text()
                 time.sleep(0.05)
-    assert " 0% packet loss" in run("ip", "netns", "exec", n.client, "ping", "-c", "5", "-i", "0.1", SERVER4)
+    assert " 0% packet loss" in run("ip", "netns", "exec", n.client, "ping", "-c", "5", "-w", "10", "-i", "0.1", SERVER4)
     run("ip", "-n", n.box, "link", "del", "d1")
     run("sleep", "0.5")
     assert box.stop() == 4 and "iface=d1: No such device" in box.text()
@@ -125,7 +125,7 @@ def test_an_interface_that_the_driver_makes(net: Callable[..., Net]) -> None:
     n = net()
     box = n.mcc("through.py", lan="dpdk:net_tap0,iface=made", wan="afpacket:d1")
     run("ip", "-n", n.box, "addr", "add", "198.18.7.9/24", "dev", "made")
-    assert " 0% packet loss" in run("ip", "netns", "exec", n.box, "ping", "-c", "3", "-i", "0.1", SERVER4)
+    assert " 0% packet loss" in run("ip", "netns", "exec", n.box, "ping", "-c", "3", "-w", "10", "-i", "0.1", SERVER4)
     assert box.stop() == 130 and "made" not in run("ip", "-n", n.box, "link")
 
 

@@ -24,7 +24,7 @@ def test_ping(net: Callable[..., Net]) -> None:
     n = net()
     box = n.mcc("through.py")
     for address in (SERVER4, SERVER6):
-        said = run("ip", "netns", "exec", n.client, "ping", "-c", "5", "-i", "0.05", "-s", "1000", address)
+        said = run("ip", "netns", "exec", n.client, "ping", "-c", "5", "-w", "10", "-i", "0.05", "-s", "1000", address)
         assert " 0% packet loss" in said
     assert box.stop() == 130 and "interrupted" in box.text()
     stats = json.loads((n.folder / "stats.json").read_text())
@@ -116,7 +116,7 @@ def test_tap(net: Callable[..., Net]) -> None:
     n = net()
     box = n.mcc("through.py", lan="tap:t0")
     run("ip", "-n", n.box, "addr", "add", "198.18.7.9/24", "dev", "t0")
-    assert " 0% packet loss" in run("ip", "netns", "exec", n.box, "ping", "-c", "3", "-i", "0.05", SERVER4)
+    assert " 0% packet loss" in run("ip", "netns", "exec", n.box, "ping", "-c", "3", "-w", "10", "-i", "0.05", SERVER4)
     box.stop()
     assert "t0" not in run("ip", "-n", n.box, "-br", "link")
 
@@ -172,4 +172,4 @@ def test_a_port_that_dies_comes_back(net: Callable[..., Net]) -> None:
     run("ip", "-n", n.box, "link", "set", "d1", "up")
     run("sleep", "1.3")
     assert "d1 is back" in box.text()
-    assert " 0% packet loss" in run("ip", "netns", "exec", n.client, "ping", "-c", "3", "-i", "0.05", SERVER4)
+    assert " 0% packet loss" in run("ip", "netns", "exec", n.client, "ping", "-c", "3", "-w", "10", "-i", "0.05", SERVER4)

@@ -26,8 +26,10 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only place where `mcc set` looks: other boxes of the user run beside these tests."""
     (tmp_path / "run").mkdir()
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    monkeypatch.setattr("mcc.run.places.folders", lambda: [tmp_path / "run" / "mcc"])
     return tmp_path / "run" / "mcc"
 
 
