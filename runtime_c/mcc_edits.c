@@ -28,15 +28,22 @@ void mcc_edits_add(struct mcc_edits *edits, struct mcc_edit *e, uint64_t x, uint
     edits->count++;
 }
 
+/* Where x goes, behind the last edit of those in front of it. */
+static inline uint64_t edits_forward(const struct mcc_edits *e, const struct mcc_edit *last,
+                                     uint64_t x)
+{
+    if (!last)
+        return x + e->delta;
+    uint64_t behind = last->x + last->removed;
+    return x < behind ? last->y : x - behind + last->y + last->inserted;
+}
+
 uint64_t mcc_edits_forward(const struct mcc_edits *e, uint64_t x)
 {
     const struct mcc_edit *last = NULL;
     for (const struct mcc_edit *i = e->head; i && i->x <= x; i = i->next)
         last = i;
-    if (!last)
-        return x + e->delta;
-    uint64_t behind = last->x + last->removed;
-    return x < behind ? last->y : x - behind + last->y + last->inserted;
+    return edits_forward(e, last, x);
 }
 
 uint64_t mcc_edits_forward_low(const struct mcc_edits *e, uint64_t x)
@@ -44,10 +51,7 @@ uint64_t mcc_edits_forward_low(const struct mcc_edits *e, uint64_t x)
     const struct mcc_edit *last = NULL;
     for (const struct mcc_edit *i = e->head; i && i->x < x; i = i->next)
         last = i;
-    if (!last)
-        return x + e->delta;
-    uint64_t behind = last->x + last->removed;
-    return x < behind ? last->y : x - behind + last->y + last->inserted;
+    return edits_forward(e, last, x);
 }
 
 uint64_t mcc_edits_back(const struct mcc_edits *e, uint64_t y)
@@ -74,29 +78,30 @@ uint64_t mcc_edits_back_low(const struct mcc_edits *e, uint64_t y)
     return y > after ? behind + (y - after) : behind;
 }
 
+/* Forgets the first edit. */
+static void edits_give(struct mcc_edits *e, struct mcc_streams *shared)
+{
+    struct mcc_edit *first = e->head;
+    e->head = first->next;
+    if (!e->head)
+        e->tail = NULL;
+    first->next = shared->free_edits;
+    shared->free_edits = first;
+    shared->edits_used--;
+    e->count--;
+}
+
 void mcc_edits_fold(struct mcc_edits *e, struct mcc_streams *shared, uint64_t y)
 {
-    struct mcc_edit *i;
+    const struct mcc_edit *i;
     while ((i = e->head) != NULL && i->y + i->inserted <= y && i->y < y) {
         e->delta = i->y + i->inserted - (i->x + i->removed);
-        e->head = i->next;
-        if (!e->head)
-            e->tail = NULL;
-        i->next = shared->free_edits;
-        shared->free_edits = i;
-        shared->edits_used--;
-        e->count--;
+        edits_give(e, shared);
     }
 }
 
 void mcc_edits_drop(struct mcc_edits *e, struct mcc_streams *shared)
 {
-    while (e->head) {
-        struct mcc_edit *i = e->head;
-        e->head = i->next;
-        i->next = shared->free_edits;
-        shared->free_edits = i;
-        shared->edits_used--;
-    }
-    *e = (struct mcc_edits){.delta = e->delta};
+    while (e->head)
+        edits_give(e, shared);
 }

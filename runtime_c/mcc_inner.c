@@ -208,9 +208,8 @@ static void inner_mend(struct mcc_packet *p, const struct mcc_outer *o)
 }
 
 /* The packet is the frame again: as it came, or with enclosing headers that are right for what was changed. */
-static void inner_restore(struct mcc_packet *p)
+static void inner_restore(struct mcc_packet *p, bool changed)
 {
-    bool changed = inner_changed(p);
     struct mcc_outer o = p->outer;
     if (o.compressed && !changed)
         inner_compressed_again(p);
@@ -244,7 +243,8 @@ void mcc_inner_leave(struct mcc_core *core, struct mcc_packet *p, uint16_t port)
 {
     if (core->checksums == MCC_CHECKSUMS_FIX && !p->outer.sealed)
         mcc_checksum_fill(p);
-    if (p->outer.sealed && inner_changed(p)) {
+    bool changed = inner_changed(p);
+    if (p->outer.sealed && changed) {
         mcc_core_drop(core, p, MCC_DROP_SEALED);
         return;
     }
@@ -257,7 +257,7 @@ void mcc_inner_leave(struct mcc_core *core, struct mcc_packet *p, uint16_t port)
         mcc_buffer_put(core->buffers, p);
         p = q;
     }
-    inner_restore(p);
+    inner_restore(p, changed);
 #ifdef MCC_STREAMS
     mcc_frag_send(core, p, port);
 #else

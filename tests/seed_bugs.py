@@ -143,7 +143,7 @@ BUGS = (
         "batches change the order of packets"),
     Bug("settle-plain", "templates/stage.c.j2", "{% if settles %}", "{% if false %}",
         "a packet without a session overtakes an open batch at state that both share"),
-    Bug("settle-new", "templates/flows_life.c.j2", "{% if settles %}\n    box_settle", "{% if false %}\n    box_settle",
+    Bug("settle-new", "templates/flows_life.c.j2", "{% if settles %}\n    box_flush", "{% if false %}\n    box_flush",
         "a new session overtakes an open batch at state that both share"),
     Bug("batch-time", "mcc/passes/batches.py", "d.timeout > 0}", "d.timeout < 0}",
         "what is in a map is as old as the last packet of the burst"),

@@ -134,13 +134,13 @@ Fdd = Union[Leaf, Switch]
 def nodes_of(*roots: Fdd) -> list[Fdd]:
     """Every node below, each once, parents before children where they are first met (depth first)."""
     seen: dict[int, Fdd] = {}
-    todo = list(reversed(roots))
-    while todo:
-        n = todo.pop()
+    stack = list(reversed(roots))
+    while stack:
+        n = stack.pop()
         if n.uid not in seen:
             seen[n.uid] = n
             if isinstance(n, Switch):
-                todo += reversed(n.children)
+                stack += reversed(n.children)
     return list(seen.values())
 
 

@@ -327,12 +327,11 @@ enum { ENDING_AHEAD = 8, KEYS_AHEAD = 4 };
 static inline void box_fetch_ending(struct mcc_box *box, uint32_t i, uint32_t n)
 {
     (void)box;
-    const struct box_ending *far = &box->ending[i + ENDING_AHEAD], *near = &box->ending[i + KEYS_AHEAD];
     if (i + ENDING_AHEAD < n)
-        switch (far->kind) {
+        switch (box->ending[i + ENDING_AHEAD].kind) {
         }
     if (i + KEYS_AHEAD < n)
-        switch (near->kind) {
+        switch (box->ending[i + KEYS_AHEAD].kind) {
         }
 }
 

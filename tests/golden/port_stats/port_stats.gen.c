@@ -73,8 +73,8 @@ static bool box_evict(struct mcc_box *box);
 
 static void box_run_batch(struct mcc_box *box, uint32_t flow, uint32_t walk, struct mcc_packet **batch, uint32_t n);
 
-/* Open batches are handled, the one begun first at the head: before a flow ends, before timers run, after each burst. */
-static __attribute__((noinline)) void box_flush(struct mcc_box *box)
+/* Open batches are handled, the one begun first at the head. */
+static __attribute__((noinline)) void box_run_batches(struct mcc_box *box)
 {
     struct mcc_packet *batch[MCC_BURST];
     for (uint32_t i = 0; i < box->batches; i++) {
@@ -84,6 +84,13 @@ static __attribute__((noinline)) void box_flush(struct mcc_box *box)
         box_run_batch(box, box->batch[i].flow, box->batch[i].walk, batch, n);
     }
     box->batches = 0;
+}
+
+/* The same where there are any: before a flow ends, before timers run, after each burst. */
+static inline void box_flush(struct mcc_box *box)
+{
+    if (__builtin_expect(box->batches != 0, 0))
+        box_run_batches(box);
 }
 
 /* A packet joins the open batch of its flow and direction, or opens one. */
@@ -728,17 +735,16 @@ enum { ENDING_AHEAD = 8, KEYS_AHEAD = 4 };
 static inline void box_fetch_ending(struct mcc_box *box, uint32_t i, uint32_t n)
 {
     (void)box;
-    const struct box_ending *far = &box->ending[i + ENDING_AHEAD], *near = &box->ending[i + KEYS_AHEAD];
     if (i + ENDING_AHEAD < n)
-        switch (far->kind) {
+        switch (box->ending[i + ENDING_AHEAD].kind) {
         case 0:
-            mcc_flow_fetch(&box->flow0, far->index);
+            mcc_flow_fetch(&box->flow0, box->ending[i + ENDING_AHEAD].index);
             break;
         }
     if (i + KEYS_AHEAD < n)
-        switch (near->kind) {
+        switch (box->ending[i + KEYS_AHEAD].kind) {
         case 0:
-            flow0_fetch(box, near->index);
+            flow0_fetch(box, box->ending[i + KEYS_AHEAD].index);
             break;
         }
 }
