@@ -71,6 +71,8 @@ struct mcc_io_type {
     int (*out)(struct mcc_io *io, struct mcc_core *core);
     /* Packets lost in the kernel since the last call; NULL: not known. */
     uint64_t (*lost)(struct mcc_io *io);
+    /* Looks now and then at what `in` and `out` do not notice: 0, or -errno: the port is dead. NULL: they notice all. */
+    int (*look)(struct mcc_io *io);
     bool many; /* each core may open the device for itself: io->instance says which this is */
 };
 

@@ -32,7 +32,7 @@ static int io_dpdk_parse(struct mcc_io *io, struct io_dpdk *d)
 }
 
 /* The kernel's interface that the driver stands on, as it is: its MTU. 0 or -errno. */
-static int io_dpdk_interface(struct mcc_io *io, const char *name, size_t len)
+static int io_dpdk_interface(const char *name, size_t len, uint32_t *mtu)
 {
     struct ifreq r = {.ifr_ifindex = 0};
     int fd, rc = 0;
@@ -45,7 +45,7 @@ static int io_dpdk_interface(struct mcc_io *io, const char *name, size_t len)
         return -errno;
     if (ioctl(fd, SIOCGIFMTU, &r) < 0)
         rc = -errno;
-    io->mtu = (uint32_t)r.ifr_mtu;
+    *mtu = (uint32_t)r.ifr_mtu;
     if (rc == 0 && ioctl(fd, SIOCGIFFLAGS, &r) < 0)
         rc = -errno;
     if (rc == 0 && !(r.ifr_flags & IFF_UP))
@@ -56,15 +56,15 @@ static int io_dpdk_interface(struct mcc_io *io, const char *name, size_t len)
 
 /* Looks at the interface that the arguments name, before a driver does, whose words say less. Other drivers (net_tap) make
  * the interface of that name. */
-static int io_dpdk_look(struct mcc_io *io, const struct io_dpdk *d)
+static int io_dpdk_stands(const struct io_dpdk *d, uint32_t *mtu)
 {
-    bool stands = strncmp(d->name, "net_af_", 7) == 0 || strncmp(d->name, "net_pcap", 8) == 0;
-    io->mtu = 0;
-    for (const char *a = d->arguments; stands && *a; a += strcspn(a, ","), a += *a == ',')
+    bool on_one = strncmp(d->name, "net_af_", 7) == 0 || strncmp(d->name, "net_pcap", 8) == 0;
+    *mtu = 0;
+    for (const char *a = d->arguments; on_one && *a; a += strcspn(a, ","), a += *a == ',')
         if (strncmp(a, "iface=", 6) == 0) {
-            int rc = io_dpdk_interface(io, a + 6, strcspn(a + 6, ","));
+            int rc = io_dpdk_interface(a + 6, strcspn(a + 6, ","), mtu);
             bool cuts = strncmp(d->name, "net_af_", 7) == 0;
-            return rc == 0 && cuts && io->mtu > MCC_DPDK_MTU ? -EMSGSIZE : rc;
+            return rc == 0 && cuts && *mtu > MCC_DPDK_MTU ? -EMSGSIZE : rc;
         }
     return 0;
 }
@@ -185,7 +185,7 @@ static int io_dpdk_open(struct mcc_io *io)
     int rc = d ? io_dpdk_parse(io, d) : -ENOMEM;
     io_dpdk_all.why[0] = io_dpdk_all.xdp[0] = 0;
     if (rc == 0)
-        rc = io_dpdk_look(io, d);
+        rc = io_dpdk_stands(d, &io->mtu);
     if (rc == 0)
         rc = io_dpdk_start(d);
     if (rc == 0) {
@@ -284,8 +284,6 @@ static int io_dpdk_in(struct mcc_io *io, struct mcc_io_sink *sink)
 {
     const struct io_dpdk *d = io->state;
     struct rte_mbuf *m[MCC_IO_BURST];
-    if (d->gone)
-        return d->gone;
     uint16_t n = rte_eth_rx_burst(d->id, 0, m, MCC_IO_BURST);
     sink->core->buffers->put_outside = io_dpdk_put;
     for (uint16_t i = 0; i < n; i++) {
@@ -383,16 +381,19 @@ static int io_dpdk_out(struct mcc_io *io, struct mcc_core *core)
     return 0;
 }
 
-/* Frames for which the device had no descriptor or mbuf, and damaged ones. It is asked for now and then: here the interface
- * is looked at too. */
+/* The interface below it is down or away: drivers say nothing of that. */
+static int io_dpdk_look(struct mcc_io *io)
+{
+    uint32_t mtu;
+    int rc = io_dpdk_stands(io->state, &mtu);
+    return rc == -ENETDOWN || rc == -ENODEV ? rc : 0;
+}
+
+/* Frames for which the device had no descriptor or mbuf, and damaged ones. */
 static uint64_t io_dpdk_lost(struct mcc_io *io)
 {
     struct io_dpdk *d = io->state;
     struct rte_eth_stats s;
-    uint32_t mtu = io->mtu;
-    int rc = io_dpdk_look(io, d);
-    io->mtu = mtu;
-    d->gone = rc == -ENETDOWN || rc == -ENODEV ? rc : 0;
     if (rte_eth_stats_get(d->id, &s) < 0)
         return 0;
     uint64_t all = s.imissed + s.ierrors + s.rx_nombuf, more = all > d->lost ? all - d->lost : 0;
@@ -405,4 +406,5 @@ const struct mcc_io_type mcc_io_dpdk = {.name = "dpdk",
                                         .close = io_dpdk_close,
                                         .in = io_dpdk_in,
                                         .out = io_dpdk_out,
-                                        .lost = io_dpdk_lost};
+                                        .lost = io_dpdk_lost,
+                                        .look = io_dpdk_look};

@@ -55,8 +55,7 @@ struct io_dpdk { /* io->state */
     const char *arguments; /* borrowed from io->device */
     uint32_t longest;      /* frame that the device takes */
     uint64_t lost;         /* what `lost` has told */
-    int gone;   /* -errno: the interface below it is down or away, of which drivers say nothing */
-    int socket; /* the driver's, of net_af_xdp; inode 0: none */
+    int socket;            /* the driver's, of net_af_xdp; inode 0: none */
     ino_t inode;
 };
 

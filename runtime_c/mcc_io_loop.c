@@ -361,8 +361,13 @@ void mcc_loop_run(struct mcc_loop *loop, uint64_t ns)
     }
     for (uint32_t i = 0; i < loop->ports; i++) {
         struct mcc_io *io = &loop->io[i];
-        if (io->type && !io->error && io->type->lost)
+        if (!io->type || io->error)
+            continue;
+        if (io->type->lost)
             loop->sink.core->ports[i].rx_errors += io->type->lost(io);
+        int rc = io->type->look ? io->type->look(io) : 0;
+        if (rc < 0)
+            io_loop_shut(loop, io, -rc);
     }
 }
 
