@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import inspect
 import types
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -242,8 +243,9 @@ class Calls(Stores):
         self._known_method(node, kind, name, method)
         self.mistake(node, f"{shown(node.func)}() gives no value", "write it as a statement of its own")
 
+    @abstractmethod
     def hs_call(self, node: ast.Call, decl: HsDecl, method: str) -> Expr:
-        raise NotImplementedError
+        """A call of a database of patterns."""
 
     def _known_method(self, node: ast.Call, kind: str, name: str, method: str) -> None:
         if kind == "state":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -136,7 +137,7 @@ def type_words(t: Type) -> str:
     return t.name
 
 
-class Context:
+class Context(ABC):
     """One function being checked. `role`: of the handler, or "inline".
 
     `typed`: types of locals without annotation that an earlier, silent pass has found (`probing`); in such a pass a
@@ -176,21 +177,21 @@ class Context:
 
     # ---------------------------------------------------------- given by the mixins
 
+    @abstractmethod
     def expr(self, node: ast.expr) -> Expr:
         """The typed form of an expression that has a value."""
-        raise NotImplementedError
 
+    @abstractmethod
     def inline_call(self, node: ast.Call, f: Callable[..., Any]) -> Expr:
         """A call of an @inline helper."""
-        raise NotImplementedError
 
+    @abstractmethod
     def byte_of(self, node: ast.Subscript, name: str) -> Expr:
         """chunk[i], or stream[i], which is refused."""
-        raise NotImplementedError
 
+    @abstractmethod
     def length_of(self, node: ast.Call, name: str) -> Expr:
         """len(chunk), or len(stream), which is refused."""
-        raise NotImplementedError
 
     # ---------------------------------------------------------- saying that something is wrong
 

@@ -7,6 +7,7 @@ more for its result. Its variable lives in it only and is not assigned.
 from __future__ import annotations
 
 import ast
+from abc import abstractmethod
 from dataclasses import replace
 from itertools import count
 
@@ -22,9 +23,9 @@ MAX_TRIPS = 65536
 
 
 class Loops(Expressions):
+    @abstractmethod
     def block(self, body: list[ast.stmt]) -> tuple[Stmt, ...]:
         """The statements of a body, each in the environment that the one before it leaves."""
-        raise NotImplementedError
 
     def loop(self, s: ast.For) -> Stmt:
         if not isinstance(s.target, ast.Name):
