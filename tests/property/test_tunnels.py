@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from mcc import (
     PASS,
-    TCP4,
     UDP4,
     Action,
     Counter,
@@ -26,36 +25,18 @@ from mcc import (
     chain,
     duplex,
     element,
-    struct,
     tcp,
-    u32,
-    u64,
     udp,
 )
 from mcc.api import Module
 from mcc.driver import compile_any
 from mcc.protocols.dissect import ETHERNET, RAW, dissect
 from mcc.protocols.tunnels import peel
+from mcc.std import StreamCRC
 from mcc.toolchain import ZLIB, compiler, is_there
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "protocols"))
 from encapsulations import compressed, frame  # noqa: E402
-
-
-@struct
-class Seen:
-    packets: u64 = 0
-    bytes: u64 = 0
-    crc: u32 = 0
-
-
-@element(session=TCP4, scratch=Seen)
-class Reads(Element):
-    def process_data(self, s: Seen, stream: Stream) -> Action:
-        for c in stream.chunks():
-            s.bytes += len(c)
-            s.crc = c.crc32(s.crc)
-        return PASS
 
 
 @element(session=UDP4)
@@ -90,7 +71,7 @@ def rewriting() -> Iterator[Any]:
 
 @chain
 def reading() -> Iterator[Any]:
-    yield duplex(Port("lan", inner=True), tcp(Reads()), Port("wan", inner=True))
+    yield duplex(Port("lan", inner=True), tcp(StreamCRC()), Port("wan", inner=True))
 
 
 @chain

@@ -20,7 +20,7 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 from scapy.utils import wrpcap
 
-from mcc import PASS, RESET, TCP4, Action, Element, Packet, Port, Stream, chain, duplex, element, struct, tcp, u32, u64
+from mcc import PASS, RESET, TCP4, Action, Element, Packet, Port, Stream, chain, duplex, element, tcp
 from mcc.api import Module
 from mcc.driver import compile_any
 from mcc.protocols.dissect import ETHERNET, RAW, dissect
@@ -29,7 +29,7 @@ from mcc.protocols.tunnels import peel, restore
 from mcc.run.module import RunnableModule
 from mcc.run.ports import bind
 from mcc.run.runner import RunOptions, run_captures
-from mcc.std import Mirror, PacketStats
+from mcc.std import Mirror, PacketStats, StreamCRC, WordMatcher
 from mcc.toolchain import ZLIB, compiler, is_there
 from mcc.toolchain import module as toolchain
 
@@ -40,22 +40,8 @@ needs_zlib = pytest.mark.skipif(not is_there(ZLIB, compiler()), reason="needs zl
 LINK = bytes(Ether(**MACS, type=0x0800))
 LINK6 = bytes(Ether(**MACS, type=0x86DD))
 GATES = {"src": "192.0.2.1", "dst": "192.0.2.2"}
+LONGER = b"[a longer name for Host]"
 TEXT = b"GET / HTTP/1.1\r\nHost: www.example\r\n\r\n" * 12
-
-
-@struct
-class Seen:
-    bytes: u64 = 0
-    crc: u32 = 0
-
-
-@element(session=TCP4, scratch=Seen)
-class Reads(Element):
-    def process_data(self, s: Seen, stream: Stream) -> Action:
-        for c in stream.chunks():
-            s.bytes += len(c)
-            s.crc = c.crc32(s.crc)
-        return PASS
 
 
 @element
@@ -77,15 +63,8 @@ class Refuses(Element):
         return RESET
 
 
-@element(session=TCP4)
-class Edits(Element):
-    word: bytes = b"Host"
-    text: bytes = b"[a longer name for Host]"
-
-    def process_data(self, stream: Stream) -> Action:
-        for m in stream.matches(self.word):
-            stream.replace(m, self.text)
-        return PASS
+def renames(word: bytes, text: bytes) -> WordMatcher:
+    return WordMatcher([word], mode="replace", text=text)
 
 
 @cache
@@ -96,8 +75,8 @@ def module(what: str) -> Module:
         yield both[1] >> Port("tap")
 
     def between() -> Iterator[Any]:
-        element = {"passes": PacketStats, "rewrites": Rewrites, "reads": lambda: tcp(Reads()), "edits": lambda: tcp(Edits()),
-                   "undoes": lambda: tcp([Edits(), Edits(b"[a longer name for Host]", b"Host")]),
+        element = {"passes": PacketStats, "rewrites": Rewrites, "reads": lambda: tcp(StreamCRC()), "edits": lambda: tcp(renames(b"Host", LONGER)),
+                   "undoes": lambda: tcp([renames(b"Host", LONGER), renames(LONGER, b"Host")]),
                    "refuses": lambda: tcp(Refuses())}[what]()
         yield duplex(Port("lan", inner=True), element, Port("wan", inner=True))
 
@@ -272,7 +251,7 @@ def test_streams_are_read_and_leave_as_they_came(wrap: Any) -> None:
     assert out == [("wan" if port == "lan" else "lan", data) for port, data in frames] and not drops(stats)
     (s,) = sessions
     for way, said in (("to_server", up), ("to_client", down)):
-        got = s[way]["scratch"]["Reads"]
+        got = s[way]["scratch"]["StreamCRC"]
         assert (got["bytes"], got["crc"]) == (len(said), zlib.crc32(said)), way
 
 
@@ -282,7 +261,7 @@ def test_a_segment_that_waits() -> None:
     frames, up, down = conversation(tunnel6_ah)
     frames[5], frames[6] = frames[6], frames[5]
     out, stats, (s,) = ran("reads", frames)
-    assert s["to_client"]["scratch"]["Reads"]["crc"] == zlib.crc32(down)
+    assert s["to_client"]["scratch"]["StreamCRC"]["crc"] == zlib.crc32(down)
     ours = [data for _, data in out if data not in {d for _, d in frames}]
     assert ours == [], "an acknowledgement of ours has no check value"
     assert sorted(out) == sorted(("wan" if port == "lan" else "lan", data) for port, data in frames)
@@ -383,7 +362,7 @@ def test_in_fragments() -> None:
               ("lan", tunnel4(segment(b"", flags="A")))]
     frames = [*before, *(("lan", f) for f in parts)]
     out, _, (s,) = ran("reads", frames)
-    assert s["to_server"]["scratch"]["Reads"]["crc"] == zlib.crc32(noise)
+    assert s["to_server"]["scratch"]["StreamCRC"]["crc"] == zlib.crc32(noise)
     assert out == [("wan" if port == "lan" else "lan", data) for port, data in frames]
 
 
