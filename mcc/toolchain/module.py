@@ -177,19 +177,18 @@ def _compile(folder: Path, module: str, name: str, c_source: str, declared: str,
 
 @dataclass(frozen=True)
 class Library:
-    """A library that modules can do without: its header, flags for compiler and linker, its Debian package."""
+    """A library that some modules are linked with. flag: tells their C that it is there, where they can do without."""
 
     header: str
-    flag: str
     link: str
     package: str
+    flag: str = ""
 
 
-LIBRARIES = {"mcc_hs.h": ("-lhs", "libhyperscan-dev", ("hs/hs.h", "-lhs"))}
-"""What a header of the runtime needs: linker flag, Debian package, what the compiler says is missing without it."""
+NEEDED = {"mcc_hs.h": Library("hs/hs.h", "-lhs", "libhyperscan-dev")}
+"""Libraries that a module cannot do without, by the header of the runtime that it includes."""
 
-
-ZLIB = Library("zlib.h", "-DMCC_ZLIB=1", "-lz", "zlib1g-dev")
+ZLIB = Library("zlib.h", "-lz", "zlib1g-dev", "-DMCC_ZLIB=1")
 """What a chain that looks into tunnels needs to read compressed packets (IPComp)."""
 
 OPTIONAL = {"#define MCC_INNER 1": ZLIB}
@@ -218,15 +217,15 @@ def _optional(c_source: str, cc: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _libraries(c_source: str) -> list[str]:
     """Linker flags for the headers that the module includes."""
-    return [flag for header, (flag, _, _) in LIBRARIES.items() if f'#include "{header}"' in c_source]
+    return [x.link for header, x in NEEDED.items() if f'#include "{header}"' in c_source]
 
 
 def _missing(words: str) -> str:
     """The command that installs what the compiler missed, as a line; "" where it is something else."""
-    for _, package, signs in LIBRARIES.values():
+    for x in NEEDED.values():
         if any(re.search(rf"{re.escape(s)}\W.*(No such file|not found)|(cannot find|unable to find library) {s}", words)
-               for s in signs):
-            return f"a library is missing: apt-get install {package}\n"
+               for s in (x.header, x.link)):
+            return f"a library is missing: apt-get install {x.package}\n"
     return ""
 
 
