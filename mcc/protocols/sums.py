@@ -1,4 +1,4 @@
-"""The Internet checksum by difference, for headers around a packet that has changed."""
+"""The Internet checksum (RFC 1071): the sum of words, and a checksum mended by difference (RFC 1624)."""
 
 from __future__ import annotations
 

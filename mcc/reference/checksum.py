@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mcc.protocols.sums import ones_sum
 from mcc.reference.packet import PacketState
 
 _AT = {"tcp": 16, "udp": 6, "icmp": 2, "icmp6": 2}
@@ -13,13 +14,6 @@ def fold(total: int) -> int:
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return total
-
-
-def words(data: bytes) -> int:
-    """The sum of the big-endian 16-bit words of `data`, an odd last byte padded with 0."""
-    if len(data) % 2:
-        data += b"\0"
-    return sum(int.from_bytes(data[i:i + 2], "big") for i in range(0, len(data), 2))
 
 
 def l4_name(p: PacketState) -> str:
@@ -48,7 +42,7 @@ def _apply(p: PacketState, at: int, delta: int) -> None:
 
 def _ip_sum(p: PacketState) -> int:
     l3 = p.found.l3
-    return words(bytes(p.data[l3:p.found.l4]))
+    return ones_sum(bytes(p.data[l3:p.found.l4]))
 
 
 def pseudo(p: PacketState, length: int, name: str) -> int:
@@ -57,7 +51,7 @@ def pseudo(p: PacketState, length: int, name: str) -> int:
     if name == "icmp":
         return 0
     addresses = p.data[l3 + 12:l3 + 20] if p.has("ip") else p.data[l3 + 8:l3 + 40]
-    return words(bytes(addresses)) + (length >> 16) + (length & 0xFFFF) + _PROTO[name]
+    return ones_sum(bytes(addresses)) + (length >> 16) + (length & 0xFFFF) + _PROTO[name]
 
 
 def covered(p: PacketState) -> int:
@@ -84,7 +78,7 @@ def verify(p: PacketState) -> bool:
         return True
     if name == "udp" and p.data[l4 + 6:l4 + 8] == b"\0\0":
         return True
-    return fold(words(bytes(p.data[l4:l4 + length])) + pseudo(p, length, name)) == 0xFFFF
+    return fold(ones_sum(bytes(p.data[l4:l4 + length])) + pseudo(p, length, name)) == 0xFFFF
 
 
 def fill_ip(p: PacketState) -> None:
@@ -106,5 +100,5 @@ def fill(p: PacketState) -> None:
     if name == "udp" and p.has("ip") and p.data[at:at + 2] == b"\0\0":
         return
     p.data[at:at + 2] = b"\0\0"
-    value = ~fold(words(bytes(p.data[l4:l4 + length])) + pseudo(p, length, name)) & 0xFFFF
+    value = ~fold(ones_sum(bytes(p.data[l4:l4 + length])) + pseudo(p, length, name)) & 0xFFFF
     p.data[at:at + 2] = (value or (0xFFFF if name == "udp" else 0)).to_bytes(2, "big")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mcc.protocols.sums import ones_sum
 from mcc.reference import checksum
 from mcc.reference.packet import PacketState
 
@@ -67,5 +68,5 @@ def options(p: PacketState) -> Iterator[tuple[int, bytes]]:
 def is_right(p: PacketState) -> bool:
     """Whether the TCP checksum is right, or cannot be told."""
     size, l4 = checksum.covered(p), p.found.l4
-    total = checksum.words(bytes(p.data[l4:l4 + size])) + checksum.pseudo(p, size, "tcp") if size else 0xFFFF
+    total = ones_sum(bytes(p.data[l4:l4 + size])) + checksum.pseudo(p, size, "tcp") if size else 0xFFFF
     return checksum.fold(total) == 0xFFFF

@@ -11,7 +11,8 @@ from typing import Any
 from mcc.lang.automaton import Automaton, Matcher, build, check_words
 from mcc.lang.ints import FixedInt, u8, u16, u32, u64
 from mcc.lang.stream import Mark
-from mcc.reference.checksum import fold, words
+from mcc.protocols.sums import ones_sum
+from mcc.reference.checksum import fold
 from mcc.reference.pieces import Window
 from mcc.reference.values import Fault
 
@@ -48,7 +49,7 @@ class ChunkView:
     def sum16(self, seed: Any = 0) -> FixedInt:
         """RFC 1071; bit 16: an odd number of bytes so far."""
         odd = int(seed) >> 16 & 1
-        total = fold(words(self.data))
+        total = fold(ones_sum(self.data))
         if odd:
             total = (total & 0xFF) << 8 | total >> 8
         return u32(fold((int(seed) & 0xFFFF) + total) | (odd ^ len(self.data) & 1) << 16)
