@@ -24,7 +24,7 @@ from mcc.reference.values import AGAIN, CLOSE, PASS, RESET
 if TYPE_CHECKING:
     from mcc.reference.context import Context, Contexts
 
-SLACK, ANY_SCALE, WAITING_MAX, HISTORY, RESET_REACH = 1 << 20, 14, 4096, 32768, 1 << 20
+SLACK, ANY_SCALE, WAITING_MAX, HISTORY, RESET_REACH = 1 << 20, 14, 4096, 8192, 1 << 20
 """Bytes beyond the announced window that a segment may be; the scale where none was seen; segments that wait;
 acknowledged bytes that are remembered; how far ahead a reset may be."""
 

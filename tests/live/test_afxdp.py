@@ -232,8 +232,8 @@ def _children(pid: int) -> list[int]:
 def test_frames_that_the_device_does_not_take_are_refused(net: Callable[..., Net]) -> None:
     """The other end of the cable is down: the port lives, its frames do not leave."""
     n = net()
+    run("ip", "-n", n.server, "link", "set", "s0", "down")  # first: what Linux says of itself is refused as well
     running = box(n, "through.py")
-    run("ip", "-n", n.server, "link", "set", "s0", "down")
     with within(n.client, lambda: _packet_socket("c0")) as here:
         for _ in range(100):
             here.send(bytes.fromhex("02000000000202000000000188b5") + bytes(50))

@@ -15,6 +15,7 @@ from mcc.diag import CaptureError
 from mcc.driver import compile_chain
 from mcc.protocols.dissect import dissect
 from mcc.run.capture import open_capture
+from mcc.testing.frames import ACK, PSH, SYN, Segment, build
 from tests.property import compare
 from tests.property.stream_chains import MAKERS, made
 from tests.property.stream_traffic import datagram, datagrams, dialogues
@@ -75,6 +76,26 @@ def test_sessions_at_the_end_of_a_run(name: str, arrivals: list[compare.Arrival]
 @given(arrivals=dialogues(hostile=False))
 def test_tcp_read(name: str, arrivals: list[compare.Arrival]) -> None:
     same(module(name, "tcp"), arrivals, until=arrivals[-1][2] + 400 if arrivals else None)
+
+
+@pytest.mark.parametrize("behind", [8192, 8193])
+def test_how_far_behind_the_acknowledgement_bytes_are_compared(behind: int) -> None:
+    """docs/contexts.md, "Again": as far as the last 8 KiB tell. What is sent again with other bytes leaves as it was first, and
+    beyond that as it came."""
+    client, server = bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2])
+
+    def up(flags: int, seq: int, ack: int = 0) -> bytes:
+        return build(Segment(client, server, 4000, 80, seq, ack, flags, 65535, (), b""))
+
+    def down(flags: int, seq: int, data: bytes = b"") -> bytes:
+        return build(Segment(server, client, 80, 4000, seq, 101, flags | ACK, 65535, (), data))
+
+    arrivals = [("lan", up(SYN, 100), 1.0), ("wan", down(SYN, 499), 1.1), ("lan", up(ACK, 101, 500), 1.2),
+                ("wan", down(PSH, 500, b"abc"), 1.3), ("lan", up(ACK, 101, 500 + behind), 1.4),
+                ("wan", down(PSH, 500, b"xyz"), 1.5)]
+    same(module("counts", "tcp"), arrivals)
+    sent = compare.outcome(module("counts", "tcp"), "c", arrivals)["sent"]
+    assert sent[-1].frame.rstrip(b"\0").endswith(b"abc" if behind == 8192 else b"xyz")
 
 
 @pytest.mark.parametrize("name", READERS)
